@@ -4,7 +4,11 @@
 // folder up, is the same in words.
 package envelope
 
-import "encoding/json"
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+)
 
 const (
 	// Version of the protocol, the v of join and welcome.
@@ -70,7 +74,10 @@ const (
 )
 
 // Message is one of the types below.
-type Message interface{ messageType() string }
+type Message interface {
+	messageType() string
+	check() (field, problem string)
+}
 
 // Join is a client's first message.
 type Join struct {
@@ -167,15 +174,28 @@ func (*ICEServers) messageType() string { return "ice-servers" }
 func (*Error) messageType() string      { return "error" }
 func (*Bye) messageType() string        { return "bye" }
 
-// Encode returns m as the JSON of one frame.
+// Encode returns m as the JSON of one frame, or ErrTooLarge. It does not
+// check m otherwise; see Validate.
 func Encode(m Message) ([]byte, error) {
-	body, err := json.Marshal(m)
-	if err != nil {
-		return nil, err
+	var out bytes.Buffer
+	out.WriteString(`{"type":"` + m.messageType() + `"`)
+	head := out.Len()
+	enc := json.NewEncoder(&out)
+	// Without this a character of an SDP could grow to six, and a message that
+	// came in below MaxSize would not fit on its way out.
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(m); err != nil {
+		return nil, fmt.Errorf("encode %s: %w", m.messageType(), err)
 	}
-	head := `{"type":"` + m.messageType() + `"`
-	if len(body) > 2 {
-		head += ","
+	data := bytes.TrimSuffix(out.Bytes(), []byte("\n"))
+	// m's own opening brace becomes the comma behind the type.
+	if string(data[head:]) == "{}" {
+		data = append(data[:head], '}')
+	} else {
+		data[head] = ','
 	}
-	return append([]byte(head), body[1:]...), nil
+	if len(data) > MaxSize {
+		return nil, fmt.Errorf("encode %s: %w", m.messageType(), ErrTooLarge)
+	}
+	return data, nil
 }
