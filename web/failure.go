@@ -1,0 +1,107 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+)
+
+// failure is an error that knows how to be shown to a person. Every error page
+// of the site is one of these.
+type failure struct {
+	Status int
+	Title  string
+	Detail string
+	// NewRoom offers a button that starts a room.
+	NewRoom bool
+}
+
+func (f *failure) Error() string { return fmt.Sprintf("%d %s: %s", f.Status, f.Title, f.Detail) }
+
+var (
+	errNotFound = &failure{Status: http.StatusNotFound, Title: "Nothing here",
+		Detail: "There is no page at this address."}
+	// One answer for a room that never was, one that ended and an id that
+	// cannot be one, so that asking tells nothing.
+	errNoRoom = &failure{Status: http.StatusNotFound, Title: "There is no such room",
+		Detail:  "It may have ended: a room closes ten minutes after the last person leaves. Or the link lost a few characters on its way.",
+		NewRoom: true}
+	errNotLocal = &failure{Status: http.StatusForbidden, Title: "Only from the server itself",
+		Detail: "This changes the network the server is in, so it may be asked only from the machine it runs on, opened as localhost."}
+	errCrossOrigin = &failure{Status: http.StatusForbidden, Title: "Refused: sent by another site",
+		Detail: "A page on another site tried to act here in your name. If it was you, go to the start page and try again."}
+	errHost = &failure{Status: http.StatusMisdirectedRequest, Title: "This server has another name",
+		Detail: "It answers to its own addresses only. If you reached it under a name of yours, start it with --public-url set to that name."}
+	errTooLarge = &failure{Status: http.StatusRequestEntityTooLarge, Title: "Too much at once",
+		Detail: "What was sent is larger than any form on this site."}
+	errOurs = &failure{Status: http.StatusInternalServerError, Title: "That was our mistake",
+		Detail: "Something in the server went wrong. It has been written to the log; trying again may work."}
+)
+
+func errMethod(allow string) *failure {
+	return &failure{Status: http.StatusMethodNotAllowed, Title: "Not this way",
+		Detail: "This address takes " + allow + " only."}
+}
+
+// errUnavailable is for what could not be done now, with the reason in words.
+func errUnavailable(what string, err error) *failure {
+	return &failure{Status: http.StatusServiceUnavailable, Title: what, Detail: sentence(err.Error())}
+}
+
+// asFailure maps any error to what is shown. Unknown ones are ours, and only
+// those are worth a line in the log.
+func asFailure(err error) (f *failure, ours bool) {
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &f):
+		return f, false
+	case errors.As(err, &tooLarge):
+		return errTooLarge, false
+	case errors.Is(err, context.Canceled):
+		return errUnavailable("Cancelled", err), false
+	}
+	return errOurs, true
+}
+
+// fail writes the one error answer of a request.
+func (s *site) fail(w http.ResponseWriter, r *http.Request, err error) {
+	f, ours := asFailure(err)
+	if ours {
+		s.Logger.Error("request failed", "route", r.Pattern, "err", err)
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	if wantsJSON(r) {
+		writeJSON(w, f.Status, map[string]string{"error": f.Title, "message": f.Detail})
+		return
+	}
+	s.render(w, r, f.Status, failurePage(s.page(r, f.Title), f))
+}
+
+// wantsJSON tells a script or program from a person's browser.
+func wantsJSON(r *http.Request) bool {
+	accept := r.Header.Get("Accept")
+	return strings.Contains(accept, "application/json") && !strings.Contains(accept, "text/html") ||
+		strings.HasPrefix(r.URL.Path, "/api/")
+}
+
+func writeJSON(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.WriteHeader(status)
+	// The client may be gone; there is nobody left to tell.
+	_ = json.NewEncoder(w).Encode(body)
+}
+
+// sentence makes an error's text readable as one.
+func sentence(text string) string {
+	if text == "" {
+		return ""
+	}
+	text = strings.ToUpper(text[:1]) + text[1:]
+	if !strings.HasSuffix(text, ".") {
+		text += "."
+	}
+	return text
+}
