@@ -1,0 +1,90 @@
+package browser
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/chromedp"
+)
+
+// found is a JavaScript expression that runs statements with "el", the first
+// element that the CSS selector finds; without one it throws.
+func found(selector, statements string) string {
+	quoted, _ := json.Marshal(selector) // a string always marshals
+	return fmt.Sprintf(`(() => { const el = document.querySelector(%s); if (!el) throw new Error('no such element'); %s })()`, quoted, statements)
+}
+
+// Click clicks the first element that the CSS selector finds, with the mouse,
+// in its middle. It waits until a person could: the element is visible,
+// enabled, at rest, and not covered by another.
+func (p *Page) Click(selector string) {
+	p.t.Helper()
+	ready := found(selector, `
+		if (el.disabled) throw new Error('disabled');
+		el.scrollIntoView({block: 'center', inline: 'center', behavior: 'instant'});
+		const box = () => { const r = el.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2, r.width * r.height]; };
+		const [x, y, area] = box();
+		if (!area) throw new Error('not visible');
+		const top = document.elementFromPoint(x, y);
+		const name = (e) => e ? e.tagName.toLowerCase() + (e.id && '#' + e.id) : 'nothing';
+		if (!el.contains(top)) throw new Error('covered by ' + name(top));
+		return new Promise((resolve) => requestAnimationFrame(() => resolve(String(box()) === String([x, y, area]))));`)
+	if err := p.waitFor(ready, actionTimeout); err != nil {
+		p.fatalf("click %s: %v", selector, err)
+	}
+	at := Eval[[2]float64](p, found(selector, `const r = el.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2];`))
+	p.do("click "+selector, chromedp.MouseClickXY(at[0], at[1]))
+}
+
+// Fill replaces the content of a text field.
+func (p *Page) Fill(selector, text string) {
+	p.t.Helper()
+	p.focus(selector)
+	Eval[chromedp.Void](p, found(selector, `el.select();`))
+	p.do("fill "+selector, chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+		_, err := chromedp.Call(ctx, input.InsertText, input.InsertTextParams{Text: text})
+		return err
+	}))
+}
+
+// Type types into an element, key by key, after what is there.
+func (p *Page) Type(selector, text string) {
+	p.t.Helper()
+	p.focus(selector)
+	p.Press(text)
+}
+
+// Press presses keys, whatever has the focus. The keys without a character
+// are constants in chromedp's package kb, such as kb.Enter.
+func (p *Page) Press(keys string) {
+	p.t.Helper()
+	p.do("press keys", chromedp.KeyEvent(keys))
+}
+
+// focus waits until the element takes the focus.
+func (p *Page) focus(selector string) {
+	p.t.Helper()
+	if err := p.waitFor(found(selector, `el.focus(); return document.activeElement === el;`), actionTimeout); err != nil {
+		p.fatalf("focus %s: %v", selector, err)
+	}
+}
+
+// SetFiles chooses files in a file input, which may be invisible.
+func (p *Page) SetFiles(selector string, paths ...string) {
+	p.t.Helper()
+	if err := p.waitFor(found(selector, `return el.type === 'file';`), actionTimeout); err != nil {
+		p.fatalf("set files of %s: %v", selector, err)
+	}
+	p.do("set files of "+selector, chromedp.SetUploadFiles(chromedp.CSS(selector), paths, chromedp.NodeReady))
+}
+
+// Text waits for the element and returns its text as it is rendered.
+func (p *Page) Text(selector string) string {
+	p.t.Helper()
+	if err := p.waitFor(found(selector, `return true;`), actionTimeout); err != nil {
+		p.fatalf("text of %s: %v", selector, err)
+	}
+	return Eval[string](p, found(selector, `return el.innerText;`))
+}
