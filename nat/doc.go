@@ -1,0 +1,28 @@
+// Package nat finds out what stands between this host and the internet, and
+// opens ports in it when asked to.
+//
+//	           SSDP M-SEARCH           HTTP GET              SOAP
+//	Finder ──────────────────▶ answer ─────────▶ description ─────▶ []*Gateway
+//	 (every interface)         (vetted)          (vetted)               │
+//	                                                                    ▼
+//	Mapper: off ─▶ searching ─▶ mapped ─▶ renew at half-life ─▶ removed on exit
+//
+//	STUN Binding ──▶ the address the internet sees ─┐
+//	Gateway.External, the address the router has ───┼──▶ Judge ──▶ Verdict, a sentence for people
+//	local interface addresses ──────────────────────┘
+//
+// UPnP is spoken as UPnP Device Architecture 1.1 (SSDP and descriptions) and
+// the Internet Gateway Device profiles 1 and 2: WANIPConnection:1 and :2 and
+// WANPPPConnection:1. STUN is a Binding request of RFC 5389, retransmitted as
+// section 7.2.1 says.
+//
+// UPnP has no authentication, so whatever answers is treated as hostile: a
+// description is fetched only from the very address that answered, which must
+// be a private address on the link we asked on; sizes, times and counts are
+// bounded and redirects refused. What cannot be helped is that any host of the
+// LAN may answer as a gateway for itself.
+//
+// The package does not speak NAT-PMP or PCP, opens no IPv6 pinholes, does not
+// classify NAT behaviour (RFC 5780), and changes nothing in a router that it
+// did not put there.
+package nat

@@ -1,0 +1,277 @@
+package nat
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+func TestDiscoverOverRealSOAP(t *testing.T) {
+	for _, service := range []string{"WANIPConnection:1", "WANIPConnection:2", "WANPPPConnection:1"} {
+		t.Run(service, func(t *testing.T) {
+			t.Parallel()
+			gateways, err := startRouter(t, newRouter(), service).Discover(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(gateways) != 1 {
+				t.Fatalf("%d gateways, want 1 though five searches were answered", len(gateways))
+			}
+			got := gateways[0].GatewayInfo
+			want := GatewayInfo{Name: "Test box", Model: "Nobody NAT 9", Service: service, Location: got.Location,
+				Address: netip.MustParseAddr("127.0.0.1"), Local: netip.MustParseAddr("192.168.1.10"),
+				External: netip.MustParseAddr("198.51.100.7"), Connected: true}
+			if got != want {
+				t.Errorf("got  %+v\nwant %+v", got, want)
+			}
+		})
+	}
+}
+
+func TestFaultsComeThroughSOAP(t *testing.T) {
+	t.Parallel()
+	r := newRouter()
+	r.onlyPermanent = true
+	gateways, err := startRouter(t, r, "WANIPConnection:1").Discover(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	gw, m := gateways[0], Mapping{Protocol: TCP, InternalPort: 8080, Description: `Peerlab <&"> web`}
+	if err := gw.add(t.Context(), m, 8080, 1200); faultCode(err) != codeOnlyPermanent || !strings.Contains(err.Error(), "only knows permanent mappings") {
+		t.Errorf("add with a lease: %v", err)
+	}
+	if err := gw.add(t.Context(), m, 8080, 0); err != nil {
+		t.Errorf("add: %v", err)
+	}
+	held, err := gw.lookup(t.Context(), TCP, 8080)
+	if err != nil || held == nil || !held.pointsTo(gw.Local, 8080) {
+		t.Fatalf("lookup: %+v, %v", held, err)
+	}
+	if held, err := gw.lookup(t.Context(), UDP, 8080); held != nil || err != nil {
+		t.Errorf("lookup of a free port: %+v, %v", held, err)
+	}
+	if err := gw.remove(t.Context(), TCP, 8080); err != nil || r.has("TCP", 8080) != "" {
+		t.Errorf("remove: %v; the router has %q", err, r.has("TCP", 8080))
+	}
+	if err := gw.remove(t.Context(), TCP, 8080); err != nil {
+		t.Errorf("remove of what is gone: %v", err)
+	}
+}
+
+// within fails a test whose f takes longer than limit.
+func within(t *testing.T, limit time.Duration, f func()) {
+	t.Helper()
+	start := time.Now()
+	f()
+	if took := time.Since(start); took > limit {
+		t.Errorf("took %v, want at most %v", took, limit)
+	}
+}
+
+func TestNoGatewayIsToldWithin3s(t *testing.T) {
+	t.Parallel()
+	finder := loopbackFinder(ssdpResponder(t, func(string) string { return "" }), "192.168.1.10/24")
+	within(t, 3*time.Second, func() {
+		if _, err := finder.Discover(t.Context()); !errors.Is(err, ErrNoGateway) {
+			t.Errorf("error %v, want ErrNoGateway", err)
+		}
+	})
+}
+
+func TestNoLinksIsNoGateway(t *testing.T) {
+	finder := NewFinder(nil)
+	finder.links = func() ([]link, error) { return nil, nil }
+	if _, err := finder.Discover(t.Context()); !errors.Is(err, ErrNoGateway) {
+		t.Errorf("error %v, want ErrNoGateway", err)
+	}
+}
+
+func TestDiscoverEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	asked := make(chan struct{}, 100)
+	finder := loopbackFinder(ssdpResponder(t, func(string) string { asked <- struct{}{}; return "" }), "192.168.1.10/24")
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { <-asked; cancel() }()
+	within(t, time.Second, func() {
+		if _, err := finder.Discover(ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("error %v, want context.Canceled", err)
+		}
+	})
+}
+
+// TestStallingDescription is a host that answers and then says nothing, beside a real router.
+func TestStallingDescription(t *testing.T) {
+	t.Parallel()
+	stall := make(chan struct{})
+	staller := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
+		select {
+		case <-stall:
+		case <-req.Context().Done():
+		}
+	}))
+	defer staller.Close()
+	defer close(stall)
+
+	t.Run("alone", func(t *testing.T) {
+		finder := loopbackFinder(ssdpResponder(t, func(st string) string { return ssdpAnswer(st, staller.URL) }), "192.168.1.10/24")
+		within(t, 3500*time.Millisecond, func() {
+			if _, err := finder.Discover(t.Context()); !errors.Is(err, ErrNoGateway) {
+				t.Errorf("error %v, want ErrNoGateway", err)
+			}
+		})
+	})
+	t.Run("beside a router", func(t *testing.T) {
+		good := httptest.NewServer(nil)
+		defer good.Close()
+		mux := http.NewServeMux()
+		mux.HandleFunc("/desc.xml", func(w http.ResponseWriter, _ *http.Request) {
+			fmt.Fprintf(w, testDescription, "", "WANIPConnection:1", "/ctl")
+		})
+		mux.Handle("/ctl", soapHandler(newRouter(), "WANIPConnection:1"))
+		good.Config.Handler = mux
+		var n atomic.Int32
+		finder := loopbackFinder(ssdpResponder(t, func(st string) string {
+			if n.Add(1) == 1 {
+				return ssdpAnswer(st, staller.URL)
+			}
+			return ssdpAnswer(st, good.URL+"/desc.xml")
+		}), "192.168.1.10/24")
+		within(t, 2*time.Second, func() {
+			if gateways, err := finder.Discover(t.Context()); err != nil || len(gateways) != 1 {
+				t.Errorf("%d gateways, %v; want the router", len(gateways), err)
+			}
+		})
+	})
+}
+
+// TestNothingElseIsAsked checks that no answer or description makes us ask
+// another address than the one that answered.
+func TestNothingElseIsAsked(t *testing.T) {
+	var hits atomic.Int32
+	elsewhereListener, err := net.Listen("tcp4", "127.0.0.2:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	elsewhere := &httptest.Server{Listener: elsewhereListener, Config: &http.Server{Handler: http.HandlerFunc(
+		func(w http.ResponseWriter, _ *http.Request) {
+			hits.Add(1)
+			fmt.Fprintf(w, testDescription, "", "WANIPConnection:1", "/ctl")
+		})}}
+	elsewhere.Start()
+	defer elsewhere.Close()
+
+	home := http.NewServeMux()
+	server := httptest.NewServer(home)
+	defer server.Close()
+	home.HandleFunc("/redirect", func(w http.ResponseWriter, req *http.Request) {
+		http.Redirect(w, req, elsewhere.URL, http.StatusFound)
+	})
+	home.HandleFunc("/base", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, testDescription, "<URLBase>"+elsewhere.URL+"</URLBase>", "WANIPConnection:1", "/ctl")
+	})
+	home.HandleFunc("/control", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, testDescription, "", "WANIPConnection:1", elsewhere.URL+"/ctl")
+	})
+	home.HandleFunc("/soap-redirect", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, testDescription, "", "WANIPConnection:1", "/redirect")
+	})
+	home.HandleFunc("/huge", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, testDescription, strings.Repeat(" ", maxDescription), "WANIPConnection:1", "/ctl")
+	})
+	home.HandleFunc("/huge-soap", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, testDescription, "", "WANIPConnection:1", "/huge-answer")
+	})
+	home.HandleFunc("/huge-answer", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, `<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body><a>`, strings.Repeat("x", maxSOAPAnswer), `</a></s:Body></s:Envelope>`)
+	})
+
+	_, port, _ := net.SplitHostPort(server.Listener.Addr().String())
+	for _, test := range []struct {
+		location string
+		want     string
+	}{
+		{elsewhere.URL, "location is not the address that answered"},
+		{"http://localhost:" + port + "/base", "location is not the address that answered"},
+		{server.URL + "/redirect", "redirect refused"},
+		{server.URL + "/base", "URLBase of the description: location is not"},
+		{server.URL + "/control", "control URL: location is not"},
+		{server.URL + "/soap-redirect", "redirect refused"},
+		{server.URL + "/huge", "answer is too large"},
+		{server.URL + "/huge-soap", "answer is too large"},
+		{server.URL + "/none", "status 404"},
+	} {
+		host := netip.MustParseAddr("127.0.0.1")
+		location, err := readAnswer([]byte(ssdpAnswer(searchTargets[1], test.location)), host, func(netip.Addr) bool { return true })
+		if err == nil {
+			_, err = gatewaysOf(t.Context(), candidate{responder: host, location: location})
+		}
+		if err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: error %v, want %q", test.location, err, test.want)
+		}
+	}
+	if n := hits.Load(); n != 0 {
+		t.Errorf("another host was asked %d times", n)
+	}
+}
+
+func TestSpoofedLocationEndToEnd(t *testing.T) {
+	t.Parallel()
+	var hits atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { hits.Add(1) }))
+	defer server.Close()
+	_, port, _ := net.SplitHostPort(server.Listener.Addr().String())
+	locations := []string{"http://localhost:" + port, "http://127.0.0.1.:" + port, "http://[::ffff:127.0.0.1]:" + port,
+		"https://127.0.0.1:" + port, "http://u:p@127.0.0.1:" + port, "http://169.254.169.254/latest", "file:///etc/passwd", "http:127.0.0.1:" + port}
+	var n atomic.Int32
+	finder := loopbackFinder(ssdpResponder(t, func(st string) string {
+		return ssdpAnswer(st, locations[int(n.Add(1))%len(locations)])
+	}), "192.168.1.10/24")
+	if _, err := finder.Discover(t.Context()); !errors.Is(err, ErrNoGateway) {
+		t.Errorf("error %v, want ErrNoGateway", err)
+	}
+	if hits.Load() != 0 {
+		t.Errorf("the server was asked %d times", hits.Load())
+	}
+}
+
+func TestOnlyPrivateNeighboursAreTrusted(t *testing.T) {
+	l := newLink(net.Interface{Name: "eth0"}, netip.MustParsePrefix("192.168.1.10/24"), netip.AddrPort{})
+	for addr, want := range map[string]bool{
+		"192.168.1.1": true, "192.168.1.10": false, "192.168.2.1": false, "10.0.0.1": false,
+		"127.0.0.1": false, "203.0.113.1": false, "::1": false,
+	} {
+		if got := l.trusts(netip.MustParseAddr(addr)); got != want {
+			t.Errorf("trusts(%s) = %v, want %v", addr, got, want)
+		}
+	}
+	public := newLink(net.Interface{}, netip.MustParsePrefix("25.0.0.2/24"), netip.AddrPort{})
+	if public.trusts(netip.MustParseAddr("25.0.0.1")) {
+		t.Error("a public neighbour is trusted")
+	}
+}
+
+func TestLinksAreRealAndPrivate(t *testing.T) {
+	found, err := links(netip.MustParseAddrPort("239.255.255.250:1900"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range found {
+		if !onLAN(l.addr()) {
+			t.Errorf("%s has %s, which is no private address", l.name, l.addr())
+		}
+		conn, err := l.listen()
+		if err != nil {
+			t.Errorf("listen on %s: %v", l.name, err)
+			continue
+		}
+		conn.Close()
+	}
+}
