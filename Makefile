@@ -3,8 +3,8 @@
 GO       ?= go
 GOLANGCI ?= github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 # Debian packages the tests use, and a program that shows each one is there.
-PACKAGES := chromium:chromium nftables:nft iproute2:ip coturn:turnutils_uclient \
-            miniupnpd:miniupnpd netcat-openbsd:nc curl:curl nodejs:node npm:npm
+PACKAGES := chromium:chromium nftables:nft iproute2:ip conntrack:conntrack \
+            coturn:turnutils_uclient miniupnpd-nftables:miniupnpd netcat-openbsd:nc curl:curl nodejs:node npm:npm
 
 .PHONY: run test tools check unit e2e generate lint bench fuzz build help
 
@@ -35,7 +35,7 @@ unit: ## unit tests with the race detector, and the browser modules under Node
 	$(GO) test -race -timeout 8m $$($(GO) list ./... | grep -v /e2e)
 
 e2e: ## real browsers, real NATs, real clients (root on Linux, for network namespaces)
-	$(GO) test -timeout 12m -count=1 ./e2e/...
+	$(GO) test -p 1 -timeout 12m -count=1 ./e2e/...
 
 generate: ## pages from their templates
 	@$(GO) tool templ generate -log-level error -path web

@@ -2,6 +2,7 @@
 # Installs the Debian packages that the tests use and this machine lacks.
 # Arguments are package:program. Where it may not install, it names what is
 # missing: a failure when CI is set, else the tests that need it skip.
+PATH="$PATH:/usr/sbin:/sbin" # which an ordinary user's lacks
 missing=
 for pair in "$@"; do
 	command -v "${pair#*:}" >/dev/null 2>&1 || missing="$missing ${pair%%:*}"
