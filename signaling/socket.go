@@ -1,0 +1,256 @@
+package signaling
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gorilla/websocket"
+	"golang.org/x/time/rate"
+
+	"peerlab/signaling/envelope"
+)
+
+// linger is how long a socket has to take its last messages, and then again
+// to close.
+const linger = 2 * time.Second
+
+// socket is one WebSocket. Its goroutine is serve, which only reads; see
+// flush for how it writes.
+type socket struct {
+	hub      *Hub
+	ws       *websocket.Conn
+	addr     netip.Addr
+	asked    string // room
+	host     string
+	opened   time.Time
+	messages *rate.Limiter
+	heard    atomic.Int64 // when something came in, as time since Hub.started
+	pinged   int64        // when the last ping was due, likewise; of sweep
+
+	mu       sync.Mutex
+	out      outbox
+	ping     bool    // is to be sent
+	pong     *string // is to be sent
+	joined   bool    // or on its way out: no longer subject to JoinTimeout
+	flushing bool    // a goroutine is writing
+	ending   bool    // nothing more is queued, the close frame follows
+	endBy    time.Time
+	code     int  // of the close frame, until it is written
+	killed   bool // no deadline is set any more
+	gone     bool // serve has ended
+}
+
+var _ outlet = (*socket)(nil)
+
+// serve reads until the socket ends.
+func (s *socket) serve() {
+	defer s.hub.forget(s)
+	defer s.close()
+	s.ws.SetPingHandler(s.onPing)
+	s.ws.SetPongHandler(s.onPong)
+	// The answer to a close frame is written by flush, as everything is.
+	s.ws.SetCloseHandler(func(int, string) error { return nil })
+
+	r, m, err := s.join()
+	if err == nil {
+		err = s.relay(r, m)
+	}
+	var told *envelope.Error
+	if errors.As(err, &told) {
+		s.fail(told)
+	} else {
+		s.end(nil)
+	}
+	if m != nil {
+		if told != nil {
+			r.leave(m, s, "dropped")
+		} else {
+			r.lost(m, s) // unless it left
+		}
+	}
+	s.readUntil(time.Now().Add(2 * linger)) // flush shortens it
+	s.conn().drain()
+}
+
+// join reads the first message and enters the room. Like relay, it returns an
+// *envelope.Error if the client is to be told.
+func (s *socket) join() (*room, *member, error) {
+	msg, err := s.read()
+	s.hub.spoke(s)
+	if err != nil {
+		return nil, nil, err
+	}
+	j, ok := msg.(*envelope.Join)
+	if !ok {
+		return nil, nil, fatal(envelope.CodeBadMessage, "the first message has to be join")
+	}
+	if !s.hub.joins.allow(s.addr) {
+		return nil, nil, fatal(envelope.CodeRateLimited, "too many joins from your address, wait a little")
+	}
+	s.mu.Lock()
+	s.joined = true
+	s.mu.Unlock()
+	r := s.hub.room(s.asked)
+	if r == nil {
+		return nil, nil, noRoom()
+	}
+	m, e := r.join(s, j, s.host)
+	if e != nil {
+		return nil, nil, e
+	}
+	return r, m, nil
+}
+
+// relay passes on what a member sends.
+func (s *socket) relay(r *room, m *member) error {
+	for {
+		msg, err := s.read()
+		if err != nil {
+			return err
+		}
+		switch msg := msg.(type) {
+		case *envelope.Signal:
+			if msg.To == "" {
+				return fatal(envelope.CodeBadMessage, "signal: from is filled in by the server, to is missing")
+			}
+			if err := r.signal(m, msg); err != nil {
+				return refusal(err)
+			}
+		case *envelope.Bye:
+			r.leave(m, s, "bye")
+			return nil
+		case *envelope.Join:
+			return fatal(envelope.CodeBadMessage, "join is sent once, as the first message")
+		default:
+			return fatal(envelope.CodeBadMessage, "that message is for the server to send")
+		}
+	}
+}
+
+// read returns the next message.
+func (s *socket) read() (envelope.Message, error) {
+	kind, in, err := s.ws.NextReader()
+	if err != nil {
+		return nil, s.readError(err)
+	}
+	if err := s.count(); err != nil {
+		return nil, err
+	}
+	if kind != websocket.TextMessage {
+		return nil, fatal(envelope.CodeBadMessage, "messages are text frames")
+	}
+	data, err := io.ReadAll(io.LimitReader(in, envelope.MaxSize+1))
+	if err != nil {
+		return nil, s.readError(err)
+	}
+	msg, err := envelope.Decode(data)
+	if err != nil {
+		return nil, refusal(err)
+	}
+	return msg, nil
+}
+
+func (s *socket) readError(err error) error {
+	if errors.Is(err, errFlood) {
+		return fatal(envelope.CodeRateLimited, "too much data at once")
+	}
+	return fmt.Errorf("read: %w", err)
+}
+
+// count notes a sign of life and that it has its price.
+func (s *socket) count() error {
+	s.heard.Store(int64(time.Since(s.hub.started)))
+	if !s.messages.Allow() {
+		return fatal(envelope.CodeRateLimited, "too many messages at once")
+	}
+	return nil
+}
+
+func (s *socket) onPing(data string) error {
+	if err := s.count(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pong = &data // the last one is enough (RFC 6455 section 5.5.3)
+	s.wakeLocked()
+	return nil
+}
+
+func (s *socket) onPong(data string) error {
+	if err := s.count(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if upTo, err := strconv.ParseUint(data, 10, 64); err == nil {
+		s.out.confirm(upTo)
+	}
+	if s.out.ask() {
+		s.wakeLocked()
+	}
+	return nil
+}
+
+// sweep is called at each tick of the Hub.
+func (s *socket) sweep(now time.Time) {
+	cfg := &s.hub.cfg
+	s.mu.Lock()
+	late := !s.joined && now.Sub(s.opened) >= cfg.JoinTimeout
+	s.mu.Unlock()
+	if late {
+		s.fail(fatal(envelope.CodeTimeout, "join did not come in time"))
+		return
+	}
+	elapsed, heard := int64(now.Sub(s.hub.started)), s.heard.Load()
+	switch {
+	case elapsed-heard >= int64(cfg.DeadAfter):
+		s.kill()
+	case elapsed-max(heard, s.pinged) >= int64(cfg.PingAfter):
+		s.pinged = elapsed
+		s.mu.Lock()
+		s.ping = true
+		s.wakeLocked()
+		s.mu.Unlock()
+	}
+}
+
+// fail tells the client what is wrong and ends the socket.
+func (s *socket) fail(e *envelope.Error) {
+	if s.finish(e) {
+		s.hub.counts.tell(e.Code)
+	}
+}
+
+// kill ends the socket without a word, and does not block.
+func (s *socket) kill() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.killed = true
+	s.conn().SetDeadline(time.Unix(1, 0))
+}
+
+// readUntil sets a read deadline, except on a socket that has been killed.
+func (s *socket) readUntil(t time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.killed {
+		s.conn().SetReadDeadline(t)
+	}
+}
+
+// close is the last thing done to the socket.
+func (s *socket) close() {
+	s.mu.Lock()
+	s.gone, s.ending = true, true
+	s.mu.Unlock()
+	s.ws.Close()
+}
+
+func (s *socket) conn() *meteredConn { return s.ws.NetConn().(*meteredConn) }
