@@ -36,7 +36,7 @@ func TestCheck(t *testing.T) {
 
 func TestCheckOfSilenceIsBoundedAndSaysSo(t *testing.T) {
 	t.Parallel()
-	finder := loopbackFinder(ssdpResponder(t, func(string) string { return "" }), "192.168.1.10/24")
+	finder := loopbackFinder(ssdpResponder(t, func(string) string { return "" }))
 	c, err := NewChecker(CheckerConfig{STUNServers: []string{stunServer(t, silent).String()}, Discoverer: finder})
 	if err != nil {
 		t.Fatal(err)

@@ -84,7 +84,7 @@ func fetchDescription(ctx context.Context, c candidate) (*goupnp.RootDevice, err
 	if err != nil {
 		return nil, fmt.Errorf("ask for the description: %w", err)
 	}
-	client := gatewayClient(c.responder, c.link.source, maxDescription)
+	client := gatewayClient(c.responder, c.source, maxDescription)
 	resp, err := client.Do(req)
 	if err != nil {
 		return nil, fmt.Errorf("get the description: %w", err)

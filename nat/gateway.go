@@ -62,7 +62,7 @@ func gatewaysOf(ctx context.Context, c candidate) ([]*Gateway, error) {
 	}
 	var gateways []*Gateway
 	for _, svc := range conns {
-		svc.client.SOAPClient.HTTPClient = gatewayClient(c.responder, c.link.source, maxSOAPAnswer)
+		svc.client.SOAPClient.HTTPClient = gatewayClient(c.responder, c.source, maxSOAPAnswer)
 		gw := &Gateway{
 			GatewayInfo: GatewayInfo{
 				Name:     cleanText(root.Device.FriendlyName),
@@ -70,7 +70,7 @@ func gatewaysOf(ctx context.Context, c candidate) ([]*Gateway, error) {
 				Service:  strings.TrimPrefix(svc.client.Service.ServiceType, "urn:schemas-upnp-org:service:"),
 				Location: c.location.String(),
 				Address:  c.responder,
-				Local:    c.link.addr(),
+				Local:    c.local,
 			},
 			conn: svc.conn,
 		}

@@ -75,6 +75,7 @@ func (m *Mapper) keep(ctx context.Context, gw *Gateway, slots []*slot) {
 		}
 		if err != nil {
 			misses++
+			watch = now.Add(min(m.cfg.Watch, missPause))
 			m.log.Debug("the gateway did not answer", "err", err, "misses", misses)
 		} else {
 			misses = 0

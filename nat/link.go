@@ -4,25 +4,25 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 )
 
-// maxLinks bounds how many networks are searched; a container host has dozens.
+// maxLinks bounds how many interfaces are searched; a container host has dozens.
 const maxLinks = 16
 
-// link is one private IPv4 network this host is on.
+// link is one interface of this host by which private IPv4 networks are reached.
 type link struct {
 	name   string
-	prefix netip.Prefix // our address on it and its mask
-
-	listen func() (net.PacketConn, error) // a socket that multicasts on this link
-	trusts func(netip.Addr) bool          // may a gateway have this address?
-	source net.IP                         // what TCP to the gateway is bound to
+	listen func() (net.PacketConn, error) // a socket that multicasts by this interface
+	// local is our address in the network of a neighbour; the zero Addr if it
+	// is not a private address of a network of this interface.
+	local func(neighbour netip.Addr) netip.Addr
+	// source is what TCP to a neighbour is bound to, so that the router sees
+	// the request come from the address it is to forward to; nil: not bound.
+	source func(local netip.Addr) net.IP
 }
 
-// addr is our own address on the link.
-func (l link) addr() netip.Addr { return l.prefix.Addr() }
-
-// links lists the networks on which a home router may be found: up, able to
+// links lists the interfaces on which a home router may be found: up, able to
 // multicast, and numbered with private IPv4 addresses.
 func links(ssdp netip.AddrPort) ([]link, error) {
 	interfaces, err := net.Interfaces()
@@ -34,27 +34,30 @@ func links(ssdp netip.AddrPort) ([]link, error) {
 		if ifi.Flags&net.FlagUp == 0 || ifi.Flags&net.FlagMulticast == 0 || ifi.Flags&net.FlagLoopback != 0 {
 			continue
 		}
-		for _, prefix := range prefixes(ifi) {
-			if onLAN(prefix.Addr()) && len(found) < maxLinks {
-				found = append(found, newLink(ifi, prefix, ssdp))
-			}
+		private := slices.DeleteFunc(prefixes(ifi), func(p netip.Prefix) bool { return !onLAN(p.Addr()) })
+		if len(private) > 0 && len(found) < maxLinks {
+			found = append(found, newLink(ifi, private, ssdp))
 		}
 	}
 	return found, nil
 }
 
-func newLink(ifi net.Interface, prefix netip.Prefix, ssdp netip.AddrPort) link {
+func newLink(ifi net.Interface, private []netip.Prefix, ssdp netip.AddrPort) link {
 	// ListenMulticastUDP is the portable way to choose the interface that
 	// multicast leaves by. Port 0: we want the answers, not the announcements.
 	group := &net.UDPAddr{IP: ssdp.Addr().AsSlice()}
 	return link{
 		name:   ifi.Name,
-		prefix: prefix,
 		listen: func() (net.PacketConn, error) { return net.ListenMulticastUDP("udp4", &ifi, group) },
-		trusts: func(a netip.Addr) bool {
-			return onLAN(a) && prefix.Contains(a) && a != prefix.Addr()
+		local: func(neighbour netip.Addr) netip.Addr {
+			for _, p := range private {
+				if onLAN(neighbour) && p.Contains(neighbour) && neighbour != p.Addr() {
+					return p.Addr()
+				}
+			}
+			return netip.Addr{}
 		},
-		source: prefix.Addr().AsSlice(),
+		source: func(local netip.Addr) net.IP { return local.AsSlice() },
 	}
 }
 

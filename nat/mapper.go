@@ -15,6 +15,7 @@ const (
 	defaultWatch = time.Minute
 	removeTime   = 3 * time.Second // for closing everything at the end
 	maxMisses    = 3               // silences in a row after which a gateway is gone
+	missPause    = 5 * time.Second // after a silence, until it is asked again
 	maxTried     = 4               // gateways tried, of those that answered
 )
 
@@ -84,6 +85,9 @@ func NewMapper(cfg MapperConfig) (*Mapper, error) {
 		return nil, fmt.Errorf("port mapping: %w", err)
 	}
 	cfg.Mappings = slices.Clone(cfg.Mappings)
+	for i := range cfg.Mappings {
+		cfg.Mappings[i].ExternalPort = cfg.Mappings[i].wanted()
+	}
 	m := &Mapper{cfg: cfg, log: orSilent(cfg.Logger), wake: make(chan struct{}, 1), wanted: cfg.Enabled,
 		status: Status{State: StateOff}}
 	for _, s := range newSlots(cfg.Mappings) {

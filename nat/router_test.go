@@ -284,15 +284,20 @@ func ssdpAnswer(st, location string) string {
 
 // loopbackFinder searches on the loopback, as if it were a network on which we
 // are local and the router has the address 127.0.0.1.
-func loopbackFinder(ssdp netip.AddrPort, local string) *Finder {
+func loopbackFinder(ssdp netip.AddrPort) *Finder {
 	f := NewFinder(nil)
 	f.ssdp = ssdp
 	f.links = func() ([]link, error) {
 		return []link{{
 			name:   "test",
-			prefix: netip.MustParsePrefix(local),
 			listen: func() (net.PacketConn, error) { return net.ListenPacket("udp4", "127.0.0.1:0") },
-			trusts: func(a netip.Addr) bool { return a == netip.MustParseAddr("127.0.0.1") },
+			local: func(neighbour netip.Addr) netip.Addr {
+				if neighbour != netip.MustParseAddr("127.0.0.1") {
+					return netip.Addr{}
+				}
+				return testLocal
+			},
+			source: func(netip.Addr) net.IP { return nil },
 		}}, nil
 	}
 	return f
@@ -309,5 +314,5 @@ func startRouter(t *testing.T, r connection, service string) *Finder {
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	ssdp := ssdpResponder(t, func(st string) string { return ssdpAnswer(st, server.URL+"/desc.xml") })
-	return loopbackFinder(ssdp, "192.168.1.10/24")
+	return loopbackFinder(ssdp)
 }

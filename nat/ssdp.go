@@ -38,9 +38,10 @@ var searchTargets = [...]string{
 
 // candidate is an SSDP answer that passed inspection.
 type candidate struct {
-	link      link
 	responder netip.Addr
 	location  *url.URL
+	local     netip.Addr // our address in the responder's network
+	source    net.IP     // what TCP to the responder is bound to
 }
 
 // searchRequest is the M-SEARCH of UPnP Device Architecture 1.1 section 1.3.2.
@@ -95,7 +96,8 @@ func search(ctx context.Context, l link, to netip.AddrPort, found func(candidate
 		if perHost[responder] >= maxPerHost || len(seen) >= maxPerLink {
 			continue
 		}
-		location, err := readAnswer(buf[:n], responder, l.trusts)
+		local := l.local(responder)
+		location, err := readAnswer(buf[:n], responder, local.IsValid())
 		if err != nil {
 			if refusals++; refusals <= maxRefused {
 				refused(responder, err)
@@ -105,15 +107,15 @@ func search(ctx context.Context, l link, to netip.AddrPort, found func(candidate
 		if key := location.String(); !seen[key] {
 			seen[key] = true
 			perHost[responder]++
-			found(candidate{link: l, responder: responder, location: location})
+			found(candidate{responder: responder, location: location, local: local, source: l.source(local)})
 		}
 	}
 }
 
 // readAnswer reads one SSDP answer and gives its LOCATION, which must be plain
-// http at the very address that answered; that address must be trusted.
-func readAnswer(datagram []byte, responder netip.Addr, trusted func(netip.Addr) bool) (*url.URL, error) {
-	if !trusted(responder) {
+// http at the very address that answered; that must be a neighbour's.
+func readAnswer(datagram []byte, responder netip.Addr, neighbour bool) (*url.URL, error) {
+	if !neighbour {
 		return nil, fmt.Errorf("%w: %s is not a private address of this link", ErrUntrustedLocation, responder)
 	}
 	if len(datagram) > maxSSDPAnswer {
