@@ -1,7 +1,12 @@
 // @ts-check
-// Why a path is what it is, in plain words, from evidence alone. Pure: no clock, no connection.
+// Why a path is what it is, in plain words, from evidence alone. Pure: no clock, no connection. What is not evident
+// is not said; what is only likely is said to "seem".
+import { isLoopback, isPrivate, isPublic } from './address.js';
 
 /** @typedef {import('./stats.js').Snapshot} Snapshot */
+/** @typedef {import('./stats.js').Candidate} Candidate */
+/** @typedef {import('./stats.js').Pair} Pair */
+/** @typedef {import('../net/candidate.js').Description} Description */
 /** @typedef {'direct'|'relayed'|'unknown'} Path */
 /** @typedef {'any'|'direct'|'relay-udp'|'relay-tcp'} PathChoice */
 
@@ -16,17 +21,206 @@
  * @typedef {object} Evidence
  * @property {Snapshot|null} snapshot
  * @property {PathChoice} path what the user chose
- * @property {import('../net/candidate.js').Description[]} localCandidates gathered here, this session
- * @property {import('../net/candidate.js').Description[]} remoteCandidates that came from the peer, this session
+ * @property {Description[]} localCandidates gathered here, this session
+ * @property {Description[]} remoteCandidates that came from the peer, this session
  * @property {string} name of the peer
  * @property {string} state of the link
  */
+
+const MAP_PORT = 'Map a port on one of the two routers, by UPnP for example.';
+const OTHER_NETWORK = 'Put one of the two on another network.';
+const ANY_PATH = 'Allow any path.';
+const LET_UDP_OUT = 'Let UDP out of this network.';
+const TURN_ON_RELAY = 'Turn on the relay of the server.';
 
 /**
  * @param {Evidence} evidence
  * @returns {Explanation}
  */
 export function explain(evidence) {
-  void evidence;
-  return { path: 'unknown', sentence: '', change: [] };
+  const { snapshot, state, name } = evidence;
+  if (state === 'failed') return explainFailure(evidence);
+  if (state === 'closed') return unknown('Closed.');
+  if (state === 'new') return unknown(`Waiting for ${name} to begin.`);
+  if (state === 'interrupted') return unknown(`The path to ${name} broke; another one is being looked for.`);
+  if (state === 'connecting') return unknown(connecting(evidence));
+  const selected = snapshot?.selected;
+  if (!selected?.local || !selected.remote) return unknown('Connected; the browser does not tell over which path.');
+  return isRelayed(selected, evidence) ? explainRelayed(selected, evidence) : explainDirect(selected, evidence);
+}
+
+/** @param {string} sentence @param {string[]} [change] @returns {Explanation} */
+function unknown(sentence, change = []) { return { path: 'unknown', sentence, change }; }
+
+/** @param {Evidence} evidence */
+function connecting({ snapshot, name, remoteCandidates }) {
+  const tried = snapshot?.pairs.filter((pair) => pair.requestsSent > 0).length ?? 0;
+  if (snapshot?.selected) return `A path to ${name} is found; the encryption and the data channels are being set up.`;
+  if (tried > 0) return `Looking for a path to ${name}: ${pairs(tried)} tried until now.`;
+  if (remoteCandidates.length > 0) return `Looking for a path to ${name}.`;
+  return `Waiting for the addresses of ${name}.`;
+}
+
+/** @param {Pair} pair @param {Evidence} evidence */
+function isRelayed({ local, remote }, { remoteCandidates }) {
+  if (local?.type === 'relay' || remote?.type === 'relay') return true;
+  // A relay that we were not told of, or did not listen to, shows as an address nobody announced.
+  return remote?.type === 'prflx' && remoteCandidates.some((c) => c.type === 'relay' && c.address === remote.address);
+}
+
+/** @param {Pair} pair @param {Evidence} evidence @returns {Explanation} */
+function explainDirect({ local, remote }, evidence) {
+  const { name } = evidence;
+  if (!local || !remote) return unknown('');
+  const types = `(${local.type} to ${remote.type})`;
+  const tcp = local.protocol === 'tcp' ? ' It runs over TCP: no pair over UDP was chosen.' : '';
+  const here = behindNat(local, evidence.localCandidates);
+  const there = behindNat(remote, evidence.remoteCandidates);
+  return { path: 'direct', sentence: direct() + remapped(local, remote, evidence) + tcp, change: [] };
+
+  function direct() {
+    if (here && there) return `Direct: your router and ${name}'s router let each other's packets through once both had sent one ${types}.`;
+    if (here) return `Direct: ${name} is reachable at an address of its own, and your router lets the answers through ${types}.`;
+    if (there) return `Direct: you are reachable at an address of your own, and ${name}'s router lets the answers through ${types}.`;
+    if (isLoopback(local?.address ?? '') || isLoopback(remote?.address ?? '')) return `Direct, without leaving this computer ${types}.`;
+    if (isPublic(local?.address ?? '') && isPublic(remote?.address ?? '')) return `Direct: both have addresses on the internet, with no NAT between them ${types}.`;
+    if (isLocal(local) && isLocal(remote)) return `Direct on the local network ${types}.`;
+    return `Direct ${types}.`;
+  }
+}
+
+/** @param {{address: string, mdns: boolean}|null} candidate */
+function isLocal(candidate) { return candidate !== null && (candidate.mdns || isPrivate(candidate.address)); }
+
+/**
+ * The candidate is an address that a NAT lent.
+ * @param {Candidate} candidate
+ * @param {Description[]} announced of the same side
+ */
+function behindNat(candidate, announced) {
+  if (candidate.type === 'srflx') return true;
+  // A check that overtook its candidate is peer-reflexive too, and proves nothing about a NAT.
+  return candidate.type === 'prflx' && isPublic(candidate.address) &&
+    announced.some((c) => c.type === 'srflx' && c.address === candidate.address);
+}
+
+/** Where a NAT gave another port than STUN had seen, that is worth a sentence. @param {Candidate} local @param {Candidate} remote @param {Evidence} evidence */
+function remapped(local, remote, { name, localCandidates, remoteCandidates }) {
+  const sentences = [];
+  if (otherPort(local, localCandidates)) sentences.push(' Your router gave this path another port than the STUN server had seen.');
+  if (otherPort(remote, remoteCandidates)) sentences.push(` ${name}'s router gave this path another port than the STUN server had seen.`);
+  return sentences.join('');
+}
+
+/** @param {Candidate} candidate @param {Description[]} announced */
+function otherPort(candidate, announced) {
+  const reflexive = announced.filter((c) => c.type === 'srflx' && c.protocol === candidate.protocol && c.address === candidate.address);
+  return candidate.type === 'prflx' && reflexive.length > 0 && reflexive.every((c) => c.port !== candidate.port);
+}
+
+/** @param {Pair} pair @param {Evidence} evidence @returns {Explanation} */
+function explainRelayed({ local, remote }, evidence) {
+  const { path, name, remoteCandidates } = evidence;
+  const overTcp = local?.type === 'relay' && (local.relayProtocol === 'tcp' || local.relayProtocol === 'tls');
+  if (path === 'relay-udp' || path === 'relay-tcp') {
+    return relayed(`Relayed because you chose relay only, over ${path === 'relay-tcp' ? 'TCP' : 'UDP'}.`, [ANY_PATH]);
+  }
+  if (path === 'direct') {
+    return relayed(`Relayed on ${name}'s side: you chose direct only, but ${name}'s relay reached you.`, [`Let ${name} choose direct only as well.`]);
+  }
+  if (overTcp && noUdp(evidence)) {
+    return relayed('Relayed over TCP: no UDP got out of this network; no STUN server and no relay answered over it.', [LET_UDP_OUT, OTHER_NETWORK]);
+  }
+  const how = overTcp ? 'Relayed over TCP' : 'Relayed';
+  if (remoteCandidates.length > 0 && remoteCandidates.every((c) => c.type === 'relay')) {
+    return relayed(`${how} because ${name} offers nothing but a relay.`, [`Let ${name} allow any path.`]);
+  }
+  const tried = directPairs(evidence).filter((pair) => pair.requestsSent > 0);
+  const answered = tried.filter((pair) => pair.responsesReceived > 0);
+  if (answered.length > 0) {
+    return relayed(`${how}, though ${pairs(answered.length)} of direct addresses answered too: the relayed one was chosen.`, []);
+  }
+  const nat = portPerDestination(evidence);
+  const why = tried.length > 0 ? `no pair of direct addresses answered, of ${tried.length} tried` : 'there was no pair of direct addresses to try';
+  return relayed(`${how}: ${why}.${nat}`, [MAP_PORT, OTHER_NETWORK, ...(overTcp ? [LET_UDP_OUT] : [])]);
+}
+
+/** @param {string} sentence @param {string[]} change @returns {Explanation} */
+function relayed(sentence, change) { return { path: 'relayed', sentence, change }; }
+
+/** @param {Evidence} evidence @returns {Explanation} */
+function explainFailure(evidence) {
+  const { snapshot, path, name, localCandidates, remoteCandidates } = evidence;
+  const tried = (snapshot?.pairs ?? []).filter((pair) => pair.requestsSent > 0);
+  if (snapshot?.selected && (snapshot.ice === 'connected' || snapshot.ice === 'completed')) {
+    return unknown('Failed: a path was found, but the encrypted connection (DTLS) could not be set up over it.', ['Start a new session.']);
+  }
+  if (path === 'relay-udp' || path === 'relay-tcp') {
+    const transport = path === 'relay-tcp' ? 'TCP' : 'UDP';
+    if (!localCandidates.some((c) => c.type === 'relay')) {
+      return unknown(`Failed: you chose relay only, over ${transport}, and no relay answered over ${transport}.`, [ANY_PATH, TURN_ON_RELAY]);
+    }
+    return unknown(`Failed: you chose relay only, and ${noneAnswered(tried.length)}.`, [ANY_PATH]);
+  }
+  if (remoteCandidates.length === 0) return unknown(`Failed: no address of ${name} arrived.`, [`Let ${name} reload the page.`]);
+  const nat = portPerDestination(evidence);
+  if (path === 'direct') {
+    return unknown(`Failed: you chose direct only, and ${noneAnswered(tried.length)}.${nat}`, [ANY_PATH, MAP_PORT, OTHER_NETWORK]);
+  }
+  const relays = [...localCandidates, ...remoteCandidates].some((c) => c.type === 'relay');
+  if (!relays) {
+    return unknown(`Failed: ${noneAnswered(tried.length)}, and neither side found a relay.${nat}`, [TURN_ON_RELAY, MAP_PORT, ...(noUdp(evidence) ? [LET_UDP_OUT] : [])]);
+  }
+  return unknown(`Failed: ${noneAnswered(tried.length)}, the relayed ones included.`, [OTHER_NETWORK, ...(noUdp(evidence) ? [LET_UDP_OUT] : [])]);
+}
+
+/** @param {number} n */
+function noneAnswered(n) {
+  if (n === 0) return 'no pair of addresses could be tried';
+  return n === 1 ? 'the only pair of addresses tried did not answer' : `none of the ${n} pairs of addresses tried answered`;
+}
+
+/** @param {number} n */
+function pairs(n) { return n === 1 ? '1 pair' : `${n} pairs`; }
+
+/** @param {Evidence} evidence */
+function directPairs({ snapshot }) {
+  return (snapshot?.pairs ?? []).filter((pair) => pair.local && pair.remote && pair.local.type !== 'relay' && pair.remote.type !== 'relay');
+}
+
+/** Nothing came back over UDP from beyond this network. @param {Evidence} evidence */
+function noUdp({ snapshot, localCandidates }) {
+  const udpRelay = snapshot?.local.some((c) => c.type === 'relay' && c.relayProtocol === 'udp') ?? false;
+  const udpReflexive = localCandidates.some((c) => c.type === 'srflx' && c.protocol === 'udp');
+  return !udpRelay && !udpReflexive;
+}
+
+/** @param {Evidence} evidence */
+function portPerDestination({ localCandidates, remoteCandidates, name }) {
+  if (severalPorts(localCandidates)) {
+    return ' Your router seems to give every destination a port of its own: two STUN servers saw different ones.';
+  }
+  if (severalPorts(remoteCandidates)) {
+    return ` ${name}'s router seems to give every destination a port of its own: two STUN servers saw different ones.`;
+  }
+  return '';
+}
+
+/**
+ * Two STUN servers saw different ports of one socket (RFC 4787: address- or port-dependent mapping).
+ * @param {Description[]} candidates of one side
+ */
+function severalPorts(candidates) {
+  const reflexive = candidates.filter((c) => c.type === 'srflx' && c.protocol === 'udp');
+  const sockets = candidates.filter((c) => c.type === 'host' && c.protocol === 'udp').length;
+  /** @type {Map<string, Set<number>>} socket and outside address → outside ports */
+  const ports = new Map();
+  for (const c of reflexive) {
+    // Browsers that hide the base leave it empty or zero; with one socket there is no doubt which it was.
+    const hidden = c.relatedPort === 0 || c.relatedPort === 9 || c.relatedAddress === '';
+    if (hidden && sockets !== 1) continue;
+    const key = `${hidden ? '' : `${c.relatedAddress}:${c.relatedPort}`} ${c.address}`;
+    ports.set(key, (ports.get(key) ?? new Set()).add(c.port));
+  }
+  return [...ports.values()].some((seen) => seen.size > 1);
 }

@@ -49,13 +49,89 @@
  * @property {number} receiveRate
  */
 
+/** @typedef {Record<string, any> & {id: string, type: string}} Report one object of getStats */
+
 /**
  * Reads the statistics of a connection once.
- * @param {RTCPeerConnection} pc
+ * @param {Pick<RTCPeerConnection, 'getStats'> & Partial<RTCPeerConnection>} pc
  * @param {Snapshot|null} [before] the snapshot before this one of the same connection, for the rates
  * @returns {Promise<Snapshot>}
  */
 export async function snapshot(pc, before = null) {
-  void pc; void before;
-  throw new Error('not yet');
+  const reports = /** @type {Report[]} */ ([]);
+  (await pc.getStats()).forEach((report) => reports.push(report));
+  const at = performance.now();
+  const local = reports.filter((r) => r.type === 'local-candidate').map(toCandidate);
+  const remote = reports.filter((r) => r.type === 'remote-candidate').map(toCandidate);
+  const transport = reports.find((r) => r.type === 'transport');
+  const pairs = reports.filter((r) => r.type === 'candidate-pair').map((r) => toPair(r, transport, local, remote));
+  const selected = pairs.find((pair) => pair.selected) ?? null;
+  const bytesSent = transport?.bytesSent ?? sum(pairs, 'bytesSent');
+  const bytesReceived = transport?.bytesReceived ?? sum(pairs, 'bytesReceived');
+  const seconds = before ? (at - before.at) / 1000 : 0;
+  return {
+    at, local, remote, pairs, selected,
+    ice: pc.iceConnectionState ?? '',
+    dtls: transport?.dtlsState ?? pc.sctp?.transport?.state ?? '',
+    sctp: pc.sctp?.state ?? '',
+    bytesSent, bytesReceived,
+    rtt: selected?.rtt ?? null,
+    sendRate: before && seconds > 0 ? Math.max(0, bytesSent - before.bytesSent) / seconds : 0,
+    receiveRate: before && seconds > 0 ? Math.max(0, bytesReceived - before.bytesReceived) / seconds : 0,
+  };
+}
+
+/** @param {Report} r @returns {Candidate} */
+function toCandidate(r) {
+  const address = r.address ?? r.ip ?? '';
+  return {
+    id: r.id,
+    type: r.candidateType ?? 'host',
+    protocol: (r.protocol ?? '').toLowerCase(),
+    address,
+    port: r.port ?? 0,
+    relayProtocol: r.relayProtocol ?? '',
+    url: r.url ?? '',
+    priority: r.priority ?? 0,
+    mdns: address.endsWith('.local'),
+  };
+}
+
+/**
+ * @param {Report} r
+ * @param {Report|undefined} transport
+ * @param {Candidate[]} local
+ * @param {Candidate[]} remote
+ * @returns {Pair}
+ */
+function toPair(r, transport, local, remote) {
+  return {
+    id: r.id,
+    local: local.find((c) => c.id === r.localCandidateId) ?? null,
+    remote: remote.find((c) => c.id === r.remoteCandidateId) ?? null,
+    state: r.state ?? '',
+    nominated: r.nominated === true,
+    // Where there is no transport report the pair tells it (Firefox).
+    selected: transport?.selectedCandidatePairId ? transport.selectedCandidatePairId === r.id : r.selected === true,
+    requestsSent: r.requestsSent ?? 0,
+    requestsReceived: r.requestsReceived ?? 0,
+    responsesReceived: r.responsesReceived ?? 0,
+    rtt: typeof r.currentRoundTripTime === 'number' ? r.currentRoundTripTime * 1000 : null,
+    bytesSent: r.bytesSent ?? 0,
+    bytesReceived: r.bytesReceived ?? 0,
+  };
+}
+
+/** @param {Pair[]} pairs @param {'bytesSent'|'bytesReceived'} field */
+function sum(pairs, field) { return pairs.reduce((total, pair) => total + pair[field], 0); }
+
+/**
+ * A candidate as a person reads it: 'srflx 203.0.113.7:5000 udp'.
+ * @param {{type: string, address: string, port: number, protocol: string, relayProtocol?: string}|null} candidate
+ */
+export function describeCandidate(candidate) {
+  if (!candidate) return 'unknown';
+  const { type, address, port, protocol, relayProtocol } = candidate;
+  const host = address.includes(':') ? `[${address}]` : address || 'hidden';
+  return `${type} ${host}:${port} ${protocol}${relayProtocol ? ` by ${relayProtocol}` : ''}`;
 }

@@ -1,0 +1,88 @@
+// @ts-check
+// The messages of signaling/PROTOCOL.md that the server sends, and the check that a frame is one.
+
+/** @typedef {{id: string, name: string, kind: 'browser'|'go', order: number}} Peer */
+/** @typedef {{urls: string[], username?: string, credential?: string}} ICEServer */
+/** @typedef {{candidate: string, sdpMid?: string|null, sdpMLineIndex?: number|null, usernameFragment?: string|null}} WireCandidate an empty candidate says that no more will come */
+/** @typedef {{type: 'offer'|'answer', sdp: string}} WireDescription */
+/** @typedef {'ice-restart'|'new-session'} Want */
+
+/** @typedef {{type: 'welcome', v: number, room: string, self: Peer, peers: Peer[], iceServers: ICEServer[], iceTTL: number, resume: string, resumed: boolean, resumeWindow: number, maxPeers: number}} Welcome times in seconds */
+/** @typedef {{type: 'signal', from: string, session: number, description?: WireDescription, candidate?: WireCandidate, want?: Want}} Signal */
+/** @typedef {{type: 'error', code: string, message: string, fatal: boolean}} SignalingError */
+/** @typedef {Welcome | Signal | SignalingError
+ *   | {type: 'peer-joined', peer: Peer}
+ *   | {type: 'peer-state', id: string, state: 'away'|'here'}
+ *   | {type: 'peer-left', id: string, reason: 'bye'|'timeout'|'dropped'}
+ *   | {type: 'ice-servers', iceServers: ICEServer[], iceTTL: number}
+ *   | {type: 'bye', reason: string}} ServerMessage */
+/** @typedef {{type: 'signal', to: string, session: number, description?: WireDescription, candidate?: WireCandidate, want?: Want}} ClientMessage */
+
+/** @typedef {Record<string, any>} Json */
+
+/** @param {any} v */
+const isText = (v) => typeof v === 'string';
+/** @param {any} v */
+const isObject = (v) => typeof v === 'object' && v !== null && !Array.isArray(v);
+/** An empty list may come as null. @param {any} v @param {(item: any) => boolean} check */
+const isList = (v, check) => v === null || (Array.isArray(v) && v.every(check));
+/** @param {any} v */
+const isPeer = (v) => isObject(v) && isText(v.id) && v.id !== '' && isText(v.name) &&
+  (v.kind === 'browser' || v.kind === 'go') && Number.isInteger(v.order);
+/** @param {any} v */
+const isServer = (v) => isObject(v) && Array.isArray(v.urls) && v.urls.every(isText);
+/** @param {any} v */
+const isServers = (v) => isList(v, isServer);
+/** @param {any} v */
+const isDescription = (v) => isObject(v) && (v.type === 'offer' || v.type === 'answer') && isText(v.sdp);
+/** @param {any} v */
+const isCandidate = (v) => isObject(v) && isText(v.candidate);
+
+/** @type {Record<string, (m: Json) => boolean>} */
+const CHECKS = {
+  welcome: (m) => isPeer(m.self) && isList(m.peers, isPeer) && isServers(m.iceServers) && isText(m.resume),
+  'peer-joined': (m) => isPeer(m.peer),
+  'peer-state': (m) => isText(m.id) && (m.state === 'away' || m.state === 'here'),
+  'peer-left': (m) => isText(m.id),
+  signal: (m) => isText(m.from) && Number.isInteger(m.session) && m.session >= 1 &&
+    [isDescription(m.description), isCandidate(m.candidate), m.want === 'ice-restart' || m.want === 'new-session'].filter(Boolean).length === 1,
+  'ice-servers': (m) => isServers(m.iceServers),
+  error: (m) => isText(m.code) && isText(m.message),
+  bye: () => true,
+};
+
+/**
+ * @param {unknown} data of a WebSocket message event
+ * @returns {ServerMessage|null} null when it is not a message this version knows
+ */
+export function decode(data) {
+  if (typeof data !== 'string') return null;
+  let message;
+  try {
+    message = JSON.parse(data);
+  } catch {
+    return null;
+  }
+  if (!isObject(message) || !Object.hasOwn(CHECKS, message.type) || !CHECKS[message.type](message)) return null;
+  for (const list of ['peers', 'iceServers']) if (message[list] === null) message[list] = [];
+  return message;
+}
+
+/**
+ * Who makes the first offer of a pair: signaling/PROTOCOL.md, "Who offers".
+ * @param {Peer} self
+ * @param {Peer} peer
+ */
+export function offersTo(self, peer) {
+  if ((self.kind === 'browser') !== (peer.kind === 'browser')) return self.kind === 'browser';
+  return self.order > peer.order;
+}
+
+/**
+ * Who gives way when two offers cross. A go peer cannot roll back, so a browser always does toward one.
+ * @param {Peer} self
+ * @param {Peer} peer
+ */
+export function politeTo(self, peer) {
+  return peer.kind === 'go' || self.order > peer.order;
+}
