@@ -1,0 +1,140 @@
+// @ts-check
+// The room's page: asks for a name, joins, and hands the room to its parts.
+// In the console, `peerlab.room` and `peerlab.recorder` are there to look at.
+import { Recorder } from '../inspect/recorder.js';
+import { Room } from '../net/room.js';
+import { chat } from './chat.js';
+import { Unread } from './context.js';
+import { must, say } from './dom.js';
+import { files } from './files.js';
+import { Histories } from './history.js';
+import { inspector } from './inspector.js';
+import { cleanName, inventedName, rememberName, rememberedName } from './names.js';
+import { ending } from './over.js';
+import { people } from './people.js';
+import { Selection } from './selection.js';
+import { share } from './share.js';
+import { shortcuts, showSection } from './shortcuts.js';
+
+/** @typedef {import('../inspect/explain.js').PathChoice} PathChoice */
+/** @typedef {import('../net/room.js').RoomError} RoomError */
+
+const main = must('main', HTMLElement);
+const path = must('path', HTMLSelectElement);
+const banner = must('banner', HTMLElement);
+/** @type {Record<string, string>} */
+const signalingWords = { new: '', connecting: 'connecting', open: 'connected', reconnecting: 'reconnecting', closed: 'closed' };
+
+/** @param {string} name */
+function enter(name) {
+  const asked = new URLSearchParams(location.search).get('path');
+  if (asked && [...path.options].some((o) => o.value === asked)) path.value = asked;
+  const recorder = new Recorder({ id: new Date().toISOString() });
+  const url = new URL(`/rooms/${encodeURIComponent(main.dataset.room ?? '')}/ws`, location.href);
+  url.protocol = url.protocol.replace('http', 'ws');
+  const room = new Room({ url: url.href, name, path: /** @type {PathChoice} */ (path.value), recorder });
+  Object.assign(window, { peerlab: { room, recorder } });
+
+  const announce = (/** @type {string} */ words) => say(must('announce', HTMLElement), words);
+  const context = { room, recorder, selection: new Selection(room), histories: new Histories(), unread: new Unread(), announce, notice };
+  main.dataset.phase = 'in';
+  people(context);
+  chat(context);
+  files(context);
+  inspector(context);
+  shortcuts(context, share(context));
+  frame(context, name);
+  room.join();
+}
+
+let passing = 0;
+/** A line that goes away by itself. @param {string} words @param {'info'|'bad'} [tone] */
+function notice(words, tone = 'info') {
+  clearTimeout(passing);
+  banner.className = `banner ${tone}`;
+  banner.hidden = false;
+  say(banner, words);
+  passing = window.setTimeout(() => { banner.hidden = true; }, 7000);
+}
+
+/** What surrounds the panels: the header, the banner, the end. @param {import('./context.js').Context} context @param {string} name */
+function frame({ room, selection, unread, announce }, name) {
+  const chip = must('signaling', HTMLElement), leave = must('leave', HTMLButtonElement), rename = must('rename', HTMLButtonElement);
+  const over = ending(room);
+  const title = document.title;
+  let before = room.state;
+
+  function draw() {
+    chip.dataset.state = room.state;
+    say(chip, signalingWords[room.state] ?? room.state);
+    if (room.state !== before) {
+      if (room.state === 'reconnecting') {
+        clearTimeout(passing);
+        banner.className = 'banner warn';
+        banner.hidden = false;
+        say(banner, 'The server cannot be reached; trying again. What is connected between you and the others goes on.');
+      } else if (before === 'reconnecting') banner.hidden = true;
+      before = room.state;
+    }
+    for (const spot of document.querySelectorAll('[data-target]')) {
+      spot.textContent = spot.closest('#inspect') ? (selection.link ? `you and ${selection.link.peer.name}` : '') : `to ${selection.words}`;
+    }
+    document.title = unread.total ? `(${unread.total}) ${title}` : title;
+  }
+
+  say(must('my-name', HTMLElement), name);
+  leave.hidden = rename.hidden = false;
+  leave.addEventListener('click', () => { room.leave(); over('left'); });
+  rename.addEventListener('click', () => {
+    room.leave(); // a name holds as long as a stay: this is another one
+    rememberName('');
+    location.reload();
+  });
+  path.addEventListener('change', () => room.setPath(/** @type {PathChoice} */ (path.value)));
+  room.addEventListener('error', (e) => {
+    const { code, message, fatal } = /** @type {CustomEvent<RoomError>} */ (e).detail;
+    if (fatal) over(code, message);
+    else notice(message, 'bad');
+  });
+  room.addEventListener('link', (e) => announce(`${/** @type {CustomEvent<import('../net/link.js').Link>} */ (e).detail.peer.name} is here`));
+  room.addEventListener('unlink', (e) => announce(`${/** @type {CustomEvent<import('../net/link.js').Link>} */ (e).detail.peer.name} has left`));
+  for (const source of [room, selection, unread]) source.addEventListener('change', draw);
+  for (const button of document.querySelectorAll('[data-show]')) {
+    button.addEventListener('click', () => showSection(button.getAttribute('data-show') ?? 'chat'));
+  }
+  invite();
+  draw();
+}
+
+function invite() {
+  const button = document.getElementById('invite');
+  if (!(button instanceof HTMLButtonElement)) return;
+  button.addEventListener('click', async () => {
+    button.disabled = true;
+    try {
+      const answer = await fetch(`/rooms/${encodeURIComponent(main.dataset.room ?? '')}/invite`, { method: 'POST', headers: { Accept: 'application/json' } });
+      if (!answer.ok) {
+        const why = await answer.json().catch(() => ({}));
+        notice(why.message ?? `The server answered ${answer.status}.`, 'bad');
+      }
+    } catch {
+      notice('The server cannot be reached.', 'bad');
+    }
+    button.disabled = false;
+  });
+}
+
+const form = must('entry', HTMLFormElement), field = must('name', HTMLInputElement);
+form.addEventListener('submit', (e) => {
+  e.preventDefault();
+  const name = cleanName(field.value);
+  if (!name) return field.focus();
+  rememberName(name);
+  enter(name);
+});
+const known = cleanName(rememberedName());
+if (known) enter(known);
+else {
+  field.value = inventedName();
+  field.select();
+}

@@ -1,0 +1,260 @@
+// @ts-check
+// The people of a room as nodes, and what joins them as lines: dotted to the
+// server that introduces them, solid where a path is direct, dashed through the
+// relay, red and crossed where it failed. The list of people beside it says the
+// same in words, so the drawing itself is one image to a screen reader.
+import { onWidth, set, svg, unit } from './svg.js';
+import { ms, rate } from '../page/format.js';
+
+/**
+ * @typedef {object} GraphPeer
+ * @property {string} id
+ * @property {string} name
+ * @property {'browser'|'go'} kind
+ * @property {string} state of the link
+ * @property {string} path
+ * @property {boolean} away
+ * @property {boolean} selected
+ * @property {number|null} rtt milliseconds
+ * @property {number} up bytes a second
+ * @property {number} down
+ */
+/** @typedef {{me: string, server: string, peers: GraphPeer[]}} GraphModel */
+/** @typedef {{x: number, y: number}} Point */
+
+const empty = /** @type {GraphModel} */ ({ me: '', server: 'new', peers: [] });
+
+export class Graph {
+  #root = svg('svg', { role: 'img' });
+  #lines = svg('g');
+  #nodes = svg('g');
+  #server = house('server');
+  #relay = house('relay');
+  #me = person();
+  /** @type {Map<string, {node: ReturnType<typeof person>, line: ReturnType<typeof line>}>} */
+  #drawn = new Map();
+  /** @type {GraphModel} */
+  #model = empty;
+  #container;
+  #choose;
+
+  /** @param {HTMLElement} container @param {(id: string) => void} choose a click on a peer */
+  constructor(container, choose) {
+    this.#container = container;
+    this.#choose = choose;
+    this.#me.g.classList.add('me');
+    this.#root.append(this.#lines, this.#server.g, this.#relay.g, this.#nodes);
+    this.#nodes.append(this.#me.g);
+    container.append(this.#root);
+    onWidth(container, () => this.draw(this.#model));
+  }
+
+  /** @param {GraphModel} model */
+  draw(model) {
+    this.#model = model;
+    const k = unit();
+    const width = Math.max(280, this.#container.clientWidth);
+    const place = layout(width, model.peers, k);
+    set(this.#root, { width, height: place.height, viewBox: `0 0 ${width} ${place.height}`, 'aria-label': inWords(model) });
+
+    this.#server.at(place.server, k);
+    this.#relay.g.style.display = model.peers.some(relayed) ? '' : 'none';
+    this.#relay.at(place.relay, k);
+    this.#me.at(place.me, k, { name: model.me || 'you', note: 'you', kind: 'browser' });
+    this.#signals(model, place, k);
+    this.#peers(model, place, k);
+  }
+
+  /** @param {GraphModel} model @param {Place} place @param {number} k */
+  #signals(model, place, k) {
+    const ends = model.server === 'closed' ? [] : [place.me];
+    // More than two would be a web that hides what matters.
+    if (model.peers.length <= 2) model.peers.forEach((peer, i) => { if (!peer.away) ends.push(place.peers[i]); });
+    const d = ends.map((p) => {
+      const side = p.x < place.server.x ? -1 : 1;
+      const top = { x: p.x, y: p.y - 30 * k };
+      return `M${top.x} ${top.y}Q${top.x} ${place.server.y} ${place.server.x + side * 40 * k} ${place.server.y}`;
+    }).join('');
+    let path = this.#lines.querySelector('.signal');
+    if (!path) this.#lines.prepend(path = svg('path', { class: 'signal' }));
+    set(path, { d, 'data-state': model.server });
+  }
+
+  /** @param {GraphModel} model @param {Place} place @param {number} k */
+  #peers(model, place, k) {
+    const here = new Set(model.peers.map((p) => p.id));
+    for (const [id, { node, line }] of this.#drawn) {
+      if (here.has(id)) continue;
+      node.g.remove();
+      line.g.remove();
+      this.#drawn.delete(id);
+    }
+    model.peers.forEach((peer, i) => {
+      let drawn = this.#drawn.get(peer.id);
+      if (!drawn) {
+        drawn = { node: person(), line: line() };
+        drawn.node.g.addEventListener('click', () => this.#choose(peer.id));
+        drawn.line.g.addEventListener('click', () => this.#choose(peer.id));
+        this.#nodes.append(drawn.node.g);
+        this.#lines.append(drawn.line.g);
+        this.#drawn.set(peer.id, drawn);
+      }
+      set(drawn.node.g, { 'data-state': peer.state, 'data-selected': String(peer.selected) });
+      drawn.node.at(place.peers[i], k, { name: peer.name, note: peer.away ? 'away' : '', kind: peer.kind });
+      drawn.line.between(place, i, peer, k);
+    });
+  }
+}
+
+/** @param {GraphPeer} peer */
+function relayed(peer) { return peer.path === 'relayed' && peer.state !== 'failed'; }
+
+/**
+ * @typedef {object} Place where everything stands
+ * @property {number} height
+ * @property {Point} server
+ * @property {Point} relay
+ * @property {Point} me
+ * @property {Point[]} peers
+ */
+/** @param {number} width @param {GraphPeer[]} peers @param {number} k @returns {Place} */
+function layout(width, peers, k) {
+  const margin = Math.min(width * 0.17, 130 * k);
+  const step = 108 * k;
+  const rows = Math.max(1, peers.length);
+  const top = (rows === 1 ? 158 : 96) * k;
+  const middle = top + ((rows - 1) * step) / 2;
+  return {
+    height: top + (rows - 1) * step + 84 * k,
+    server: { x: width / 2, y: 26 * k },
+    relay: { x: width / 2, y: (rows === 1 ? 92 : 84) * k },
+    me: { x: margin, y: middle },
+    peers: peers.map((_, i) => ({ x: width - margin, y: top + i * step })),
+  };
+}
+
+/** A fixed thing with a name: the server, the relay. @param {string} name */
+function house(name) {
+  const box = svg('rect');
+  const text = svg('text', { 'text-anchor': 'middle', 'dominant-baseline': 'central' }, name);
+  const g = svg('g', { class: `house ${name}` }, box, text);
+  return {
+    g,
+    /** @param {Point} p @param {number} k */
+    at(p, k) {
+      set(box, { x: p.x - 40 * k, y: p.y - 15 * k, width: 80 * k, height: 30 * k, rx: (name === 'relay' ? 15 : 8) * k });
+      set(text, p);
+    },
+  };
+}
+
+function person() {
+  const ring = svg('circle', { class: 'ring' });
+  const disc = svg('circle', { class: 'disc' });
+  const face = svg('text', { class: 'face', 'text-anchor': 'middle', 'dominant-baseline': 'central' });
+  const name = svg('text', { class: 'name', 'text-anchor': 'middle' });
+  const note = svg('text', { class: 'note', 'text-anchor': 'middle' });
+  const g = svg('g', { class: 'person' }, ring, disc, face, name, note);
+  return {
+    g,
+    /** @param {Point} p @param {number} k @param {{name: string, note: string, kind: string}} who */
+    at(p, k, who) {
+      set(ring, { cx: p.x, cy: p.y, r: 32 * k });
+      set(disc, { cx: p.x, cy: p.y, r: 26 * k });
+      set(face, p);
+      set(name, { x: p.x, y: p.y + 49 * k });
+      set(note, { x: p.x, y: p.y + 65 * k });
+      say(face, who.kind === 'go' ? 'Go' : initials(who.name));
+      say(name, clip(who.name, 16));
+      say(note, who.note);
+    },
+  };
+}
+
+/** What joins me and a peer, with its figures on it. */
+function line() {
+  const wide = svg('path', { class: 'catch' });
+  const path = svg('path', { class: 'line' });
+  const flow = svg('path', { class: 'flow' });
+  const cross = svg('path', { class: 'cross' });
+  const back = svg('rect', { class: 'tag-back' });
+  const text = svg('text', { class: 'tag', 'text-anchor': 'middle', 'dominant-baseline': 'central' });
+  const g = svg('g', { class: 'link' }, wide, path, flow, cross, back, text);
+  return {
+    g,
+    /** @param {Place} place @param {number} i @param {GraphPeer} peer @param {number} k */
+    between(place, i, peer, k) {
+      const d = way(place.me, place.peers[i], relayed(peer) ? place.relay : null, k);
+      for (const p of [wide, path, flow]) set(p, { d });
+      set(g, { 'data-state': peer.state, 'data-path': peer.path, 'data-selected': String(peer.selected) });
+      set(flow, { 'data-flow': peer.up + peer.down < 2000 ? 'none' : peer.up >= peer.down ? 'out' : 'in' });
+      const alone = place.peers.length === 1;
+      const t = alone ? 0.5 : 0.66;
+      const spot = along(place.me, place.peers[i], t);
+      set(cross, { d: peer.state === 'failed' ? crossAt(alone ? along(place.me, place.peers[i], 0.25) : along(place.me, place.peers[i], 0.4), 8 * k) : '' });
+      say(text, figures(peer));
+      set(text, spot);
+      const size = text.getComputedTextLength() + 20 * k;
+      set(back, { x: spot.x - size / 2, y: spot.y - 12 * k, width: size, height: 24 * k, rx: 12 * k });
+    },
+  };
+}
+
+/** @param {Point} a @param {Point} b @param {Point|null} via @param {number} k */
+function way(a, b, via, k) {
+  const from = { x: a.x + 26 * k, y: a.y }, to = { x: b.x - 26 * k, y: b.y };
+  if (!via) return bend(from, to, true);
+  return bend(from, { x: via.x - 40 * k, y: via.y }, true) + bend({ x: via.x + 40 * k, y: via.y }, to, true);
+}
+
+/** @param {Point} a @param {Point} b @param {boolean} start */
+function bend(a, b, start) {
+  const dx = (b.x - a.x) / 2;
+  return `${start ? `M${a.x} ${a.y}` : ''}C${a.x + dx} ${a.y} ${b.x - dx} ${b.y} ${b.x} ${b.y}`;
+}
+
+/** The point of a bend at t. @param {Point} a @param {Point} b @param {number} t @returns {Point} */
+function along(a, b, t) {
+  const ease = 3 * t * t - 2 * t * t * t;
+  const x = 1.5 * t * (1 - t) + t * t * t; // control points half way
+  return { x: a.x + (b.x - a.x) * x, y: a.y + (b.y - a.y) * ease };
+}
+
+/** @param {Point} p @param {number} r */
+function crossAt(p, r) {
+  return `M${p.x - r} ${p.y - r}l${2 * r} ${2 * r}m0 ${-2 * r}l${-2 * r} ${2 * r}`;
+}
+
+/** @param {GraphPeer} peer */
+function figures(peer) {
+  switch (peer.state) {
+    case 'failed': return 'no path';
+    case 'interrupted': return 'interrupted';
+    case 'connected': break;
+    default: return 'connecting';
+  }
+  const parts = [];
+  if (peer.rtt !== null) parts.push(ms(peer.rtt));
+  if (peer.up >= 2000) parts.push(`↑ ${rate(peer.up)}`);
+  if (peer.down >= 2000) parts.push(`↓ ${rate(peer.down)}`);
+  return parts.join('  ') || peer.path;
+}
+
+/** @param {SVGTextElement} text @param {string} words */
+function say(text, words) { if (text.textContent !== words) text.textContent = words; }
+
+/** @param {string} name */
+function initials(name) {
+  const words = name.trim().split(/\s+/);
+  const letters = words.length > 1 ? [words[0], words[words.length - 1]].map((w) => [...w][0]) : [...(words[0] ?? '')].slice(0, 2);
+  return letters.join('').toUpperCase();
+}
+
+/** @param {string} text @param {number} most */
+function clip(text, most) { return text.length > most ? text.slice(0, most - 1) + '…' : text; }
+
+/** @param {GraphModel} model */
+function inWords(model) {
+  if (model.peers.length === 0) return 'You are alone in the room.';
+  return 'You and ' + model.peers.map((p) => `${p.name} (${p.state}, ${p.path}${p.rtt === null ? '' : ', ' + ms(p.rtt)})`).join(', ');
+}
