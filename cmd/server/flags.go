@@ -91,7 +91,7 @@ func (f *flags) check() error {
 }
 
 // publicURL is an absolute http(s) URL without path, or nothing.
-type publicURL struct{ *url.URL }
+type publicURL struct{ set *url.URL }
 
 func (p *publicURL) UnmarshalText(text []byte) error {
 	u, err := url.Parse(string(text))
@@ -102,7 +102,7 @@ func (p *publicURL) UnmarshalText(text []byte) error {
 		return fmt.Errorf("%q is not like https://name or http://name:port", text)
 	}
 	u.Path = ""
-	p.URL = u
+	p.set = u
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strings"
 )
 
@@ -28,8 +29,8 @@ func newHostList(machine string, public publicURL, allowed []string) hostList {
 		add(short)
 		add(short + ".local")
 	}
-	if public.URL != nil {
-		add(public.Hostname())
+	if public.set != nil {
+		add(public.set.Hostname())
 	}
 	return l
 }
@@ -50,6 +51,21 @@ func hostName(host string) string {
 		return name
 	}
 	return strings.Trim(host, "[]")
+}
+
+// sameOrigin tells whether a page of ours asks, or a program that is no browser
+// and so sends no Origin. Another site's page may not open our sockets.
+func sameOrigin(r *http.Request, public publicURL) bool {
+	origin := r.Header.Get("Origin")
+	if origin == "" {
+		return true
+	}
+	u, err := url.Parse(origin)
+	if err != nil || u.Host == "" {
+		return false
+	}
+	return strings.EqualFold(u.Host, r.Host) ||
+		(public.set != nil && strings.EqualFold(u.Scheme+"://"+u.Host, public.set.String()))
 }
 
 // proxyList knows whose X-Forwarded-For to believe.

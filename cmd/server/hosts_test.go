@@ -52,3 +52,25 @@ func TestClientAddrBelievesOnlyTrustedProxies(t *testing.T) {
 		}
 	}
 }
+
+func TestSocketsAreForOurOwnPages(t *testing.T) {
+	public := publicURL{&url.URL{Scheme: "https", Host: "peer.example"}}
+	for origin, want := range map[string]bool{
+		"":                         true,
+		"http://box.example:8080":  true,
+		"https://peer.example":     true,
+		"http://peer.example":      false,
+		"http://box.example":       false,
+		"https://evil.example":     false,
+		"null":                     false,
+		"http://box.example:8080@": false,
+	} {
+		r := httptest.NewRequest("GET", "http://box.example:8080/rooms/x/ws", nil)
+		if origin != "" {
+			r.Header.Set("Origin", origin)
+		}
+		if got := sameOrigin(r, public); got != want {
+			t.Errorf("Origin %q: %v, want %v", origin, got, want)
+		}
+	}
+}

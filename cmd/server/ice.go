@@ -21,18 +21,10 @@ const maxICEServers = 16
 // credentialTTL is how long relay credentials last; they are renewed at half of it.
 const credentialTTL = 2 * time.Hour
 
-// ownICE offers our own relay to peers.
-type ownICE struct {
-	relay   *turnsrv.Server
-	listen  netip.AddrPort // where STUN and TURN listen
-	relayIP netip.Addr
-}
-
-// servers makes the list for one peer. host is the name or address by which the
-// peer reached the signaling, so it reaches the relay by the same.
-func (o ownICE) servers(peerID, host string) ([]envelope.ICEServer, time.Duration) {
-	cred := o.relay.Credentials(peerID)
-	hostPort := net.JoinHostPort(o.reachable(host), strconv.Itoa(int(o.listen.Port())))
+// ownICEServers is how our relay is offered: by the host by which the peer
+// reached the signaling, so that it reaches the relay too.
+func ownICEServers(cred turnsrv.Credentials, listen netip.AddrPort, relayIP netip.Addr, host string) []envelope.ICEServer {
+	hostPort := net.JoinHostPort(reachable(listen, relayIP, host), strconv.Itoa(int(listen.Port())))
 	return []envelope.ICEServer{
 		{URLs: []string{"stun:" + hostPort}},
 		{
@@ -40,20 +32,19 @@ func (o ownICE) servers(peerID, host string) ([]envelope.ICEServer, time.Duratio
 			Username:   cred.Username,
 			Credential: cred.Password,
 		},
-	}, credentialTTL
+	}
 }
 
 // reachable replaces loopback names: browsers gather no loopback candidates, and
 // not every system routes from a LAN address to 127.0.0.1.
-func (o ownICE) reachable(host string) string {
-	if ip := o.listen.Addr().Unmap(); !ip.IsUnspecified() {
+func reachable(listen netip.AddrPort, relayIP netip.Addr, host string) string {
+	if ip := listen.Addr().Unmap(); !ip.IsUnspecified() {
 		return ip.String()
 	}
 	name := hostName(host)
 	ip, err := netip.ParseAddr(name)
-	loopback := name == "" || name == "localhost" || strings.HasSuffix(name, ".localhost") || (err == nil && ip.IsLoopback())
-	if loopback {
-		return o.relayIP.String()
+	if name == "" || name == "localhost" || strings.HasSuffix(name, ".localhost") || (err == nil && ip.IsLoopback()) {
+		return relayIP.String()
 	}
 	return name
 }

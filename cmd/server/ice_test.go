@@ -57,7 +57,7 @@ func TestBadICEServersAreExplained(t *testing.T) {
 }
 
 func TestRelayIsOfferedWhereTheVisitorCanReachIt(t *testing.T) {
-	o := ownICE{listen: netip.MustParseAddrPort("[::]:3478"), relayIP: netip.MustParseAddr("192.168.1.5")}
+	relayIP := netip.MustParseAddr("192.168.1.5")
 	for host, want := range map[string]string{
 		"localhost:8080":    "192.168.1.5",
 		"127.0.0.1:8080":    "192.168.1.5",
@@ -66,12 +66,12 @@ func TestRelayIsOfferedWhereTheVisitorCanReachIt(t *testing.T) {
 		"192.168.1.9:8080":  "192.168.1.9",
 		"peer.example:8080": "peer.example",
 	} {
-		if got := o.reachable(host); got != want {
+		if got := reachable(netip.MustParseAddrPort("[::]:3478"), relayIP, host); got != want {
 			t.Errorf("reachable(%q) = %q, want %q", host, got, want)
 		}
 	}
-	o.listen = netip.MustParseAddrPort("198.51.100.4:3478")
-	if got := o.reachable("peer.example"); got != "198.51.100.4" {
+	one := netip.MustParseAddrPort("198.51.100.4:3478")
+	if got := reachable(one, relayIP, "peer.example"); got != "198.51.100.4" {
 		t.Errorf("a relay on one address must be offered by it, got %q", got)
 	}
 }
