@@ -13,10 +13,14 @@ import (
 const (
 	defaultLease = 20 * time.Minute
 	defaultWatch = time.Minute
-	removeTime   = 3 * time.Second // for closing everything at the end
 	maxMisses    = 3               // silences in a row after which a gateway is gone
 	missPause    = 5 * time.Second // after a silence, until it is asked again
 	maxTried     = 4               // gateways tried, of those that answered
+
+	// Time for closing everything at the end: a fixed part and one for each
+	// mapping. Removing one is two calls, and a slow router takes 100 ms a call.
+	removeTime     = 3 * time.Second
+	removeTimeEach = 250 * time.Millisecond
 )
 
 // Discoverer finds gateways, the most useful first. *Finder is one.
@@ -116,8 +120,8 @@ func (m *Mapper) want(on bool) {
 }
 
 // Run maps whenever that is wanted, until ctx ends; then it removes what it
-// made, which takes 3 s at most, and returns nil. A second Run at a time is
-// ErrRunning.
+// made, which takes 3 s and 0.25 s for each mapping at most, and returns nil.
+// A second Run at a time is ErrRunning.
 func (m *Mapper) Run(ctx context.Context) error {
 	m.mu.Lock()
 	if m.running {
@@ -259,21 +263,26 @@ func (m *Mapper) publishMapped(gw *Gateway, slots []*slot, err error) {
 	m.publish(StateFailed, err.Error(), gw, slots)
 }
 
-// removeAll closes what was opened, within its own time.
+// removeAll closes what was opened, within its own time. What would stay for
+// ever goes first; the rest is forgotten by the router in time.
 func (m *Mapper) removeAll(ctx context.Context, slots []*slot) {
-	ctx, cancel := context.WithTimeout(ctx, removeTime)
+	ctx, cancel := context.WithTimeout(ctx, removeTime+time.Duration(len(slots))*removeTimeEach)
 	defer cancel()
 	m.publish(StateRemoving, "", nil, slots)
+	inOrder := slices.Clone(slots)
+	slices.SortStableFunc(inOrder, func(a, b *slot) int { return a.expires.Compare(b.expires) })
 	reason := ""
-	for _, s := range slots {
-		if err := s.remove(ctx); err != nil {
-			reason = "a mapping could not be removed: " + err.Error()
-			if !s.expires.IsZero() {
-				reason += "; the router forgets it at " + s.expires.UTC().Format(time.RFC3339)
-			}
+	for _, s := range inOrder {
+		err := s.remove(ctx)
+		if err == nil {
+			continue
 		}
-		if ctx.Err() != nil {
-			break
+		reason = "a mapping could not be removed: " + err.Error()
+		if !s.expires.IsZero() {
+			reason += "; the router forgets it at " + s.expires.UTC().Format(time.RFC3339)
+		}
+		if !isFault(err) {
+			break // it does not answer: the others would fare no better
 		}
 	}
 	m.publish(StateOff, reason, nil, slots)

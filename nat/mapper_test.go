@@ -80,7 +80,7 @@ func startMapper(t *testing.T, finder Discoverer, list ...Mapping) (m *Mapper, e
 
 // pass lets d go by in the bubble.
 func pass(d time.Duration) {
-	time.Sleep(d)
+	<-time.After(d)
 	synctest.Wait()
 }
 
@@ -389,6 +389,27 @@ func TestMuteRouterDoesNotHoldUpTheEnd(t *testing.T) {
 		end()
 		if took := time.Since(start); took > removeTime {
 			t.Errorf("ended after %v", took)
+		}
+	})
+}
+
+func TestSlowRouterIsGivenTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRouter()
+		r.slow = 100 * time.Millisecond
+		relay, err := RelayMappings(50000, 50999, MaxMappings)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, end := startMapper(t, finds(r), relay...)
+		pass(30 * time.Second)
+		wantState(t, m, StateMapped)
+		if len(r.granted()) != MaxMappings {
+			t.Fatalf("%d mapped", len(r.granted()))
+		}
+		end()
+		if len(r.table) != 0 {
+			t.Errorf("%d mappings are left after Run; %s", len(r.table), m.Status().Reason)
 		}
 	})
 }

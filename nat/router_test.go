@@ -31,8 +31,9 @@ type router struct {
 	onlyPermanent bool
 	noRenewal     bool // answers 718 to the client that has the port
 	forbidBelow   uint16
-	mute          bool // does not answer
-	cutOff        bool // does as asked, but the answer gets lost
+	mute          bool          // does not answer
+	slow          time.Duration // until it answers
+	cutOff        bool          // does as asked, but the answer gets lost
 }
 
 type held struct {
@@ -61,6 +62,11 @@ func fault(code int, text string) error {
 // enter locks the router, or plays dead until the caller gives up.
 func (r *router) enter(ctx context.Context) error {
 	r.mu.Lock()
+	if slow := r.slow; slow > 0 {
+		r.mu.Unlock()
+		pause(ctx, slow)
+		r.mu.Lock()
+	}
 	if !r.mute {
 		return nil
 	}
