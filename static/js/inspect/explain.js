@@ -64,8 +64,9 @@ function connecting({ snapshot, name, remoteCandidates }) {
 /** @param {Pair} pair @param {Evidence} evidence */
 function isRelayed({ local, remote }, { remoteCandidates }) {
   if (local?.type === 'relay' || remote?.type === 'relay') return true;
-  // A relay that we were not told of, or did not listen to, shows as an address nobody announced.
-  return remote?.type === 'prflx' && remoteCandidates.some((c) => c.type === 'relay' && c.address === remote.address);
+  // A relayed address that we did not listen to shows as one that a check came from.
+  return remote?.type === 'prflx' &&
+    remoteCandidates.some((c) => c.type === 'relay' && c.address === remote.address && c.port === remote.port);
 }
 
 /** @param {Pair} pair @param {Evidence} evidence @returns {Explanation} */
