@@ -1,0 +1,120 @@
+package peer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+
+	"github.com/pion/datachannel"
+	"github.com/pion/webrtc/v3"
+)
+
+// Limits of one message, from PROTOCOL.md, and of what waits to be sent.
+const (
+	maxFrame   = 16 << 10      // bytes of a JSON frame
+	maxBinary  = 60 << 10      // bytes of a binary message
+	maxMessage = 64<<10 - 1    // bytes a receiver takes at all
+	highWater  = 4 << 20       // bulk data waits above this …
+	lowWater   = 1 << 20       // … until it is down to this
+	overfull   = 4 * highWater // nobody reads: give up
+)
+
+var (
+	errOverfull = errors.New("the other side does not read what it asks for")
+	errClosed   = errors.New("the channel is closed")
+)
+
+// channel is an open data channel as the engines see it.
+type channel interface {
+	// Receive waits for the next message and copies it into buf. Only one
+	// goroutine receives.
+	Receive(buf []byte) (n int, text bool, err error)
+	// Send queues one message. It never waits, so that answering what was
+	// received cannot lock two peers that both only send; with too much
+	// queued it fails. It does not keep data.
+	Send(data []byte, text bool) error
+	// Ready waits until there is room for bulk data.
+	Ready(ctx context.Context) error
+}
+
+// dataChannel is a channel of Pion, detached: reading it is up to us, so a
+// reader that is busy slows the sender down instead of filling memory.
+type dataChannel struct {
+	dc    *webrtc.DataChannel
+	rw    datachannel.ReadWriteCloser
+	moved *atomic.Int64 // bytes both ways, for the whole session
+
+	mu  sync.Mutex
+	low chan struct{} // closed when the queue has run low, then replaced
+}
+
+var _ channel = (*dataChannel)(nil)
+
+// detach makes a channel of dc, which must be open.
+func detach(dc *webrtc.DataChannel, moved *atomic.Int64) (*dataChannel, error) {
+	rw, err := dc.Detach()
+	if err != nil {
+		return nil, fmt.Errorf("detach channel %s: %w", dc.Label(), err)
+	}
+	c := &dataChannel{dc: dc, rw: rw, moved: moved, low: make(chan struct{})}
+	dc.SetBufferedAmountLowThreshold(lowWater)
+	dc.OnBufferedAmountLow(c.ranLow)
+	return c, nil
+}
+
+func (c *dataChannel) Receive(buf []byte) (int, bool, error) {
+	n, text, err := c.rw.ReadDataChannel(buf)
+	c.moved.Add(int64(n))
+	if errors.Is(err, io.ErrShortBuffer) {
+		err = fmt.Errorf("a message above %d bytes", len(buf))
+	}
+	return n, text, err
+}
+
+func (c *dataChannel) Send(data []byte, text bool) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.dc.BufferedAmount() > overfull {
+		return errOverfull
+	}
+	n, err := c.rw.WriteDataChannel(data, text)
+	c.moved.Add(int64(n))
+	return err
+}
+
+func (c *dataChannel) Ready(ctx context.Context) error {
+	return c.waitBelow(ctx, highWater)
+}
+
+// flush waits until the other side has confirmed all that was sent. The queue
+// of SCTP holds what is in flight, too, so an empty one says just that.
+func (c *dataChannel) flush(ctx context.Context) error {
+	c.dc.SetBufferedAmountLowThreshold(0)
+	return c.waitBelow(ctx, 0)
+}
+
+func (c *dataChannel) waitBelow(ctx context.Context, limit uint64) error {
+	for {
+		c.mu.Lock()
+		low := c.low // taken before looking, so that no wake-up is missed
+		c.mu.Unlock()
+		if c.dc.BufferedAmount() <= limit {
+			return ctx.Err()
+		}
+		select {
+		case <-low:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (c *dataChannel) ranLow() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	close(c.low)
+	c.low = make(chan struct{})
+}
