@@ -43,6 +43,14 @@ func (f *framer) next() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !isChannelData(head) { // tell other protocols by their eighth byte, not after a length of their own
+		if head, err = f.r.Peek(8); err != nil {
+			return nil, err
+		}
+		if binary.BigEndian.Uint32(head[4:]) != magicCookie {
+			return nil, errFrameStart
+		}
+	}
 	p, err := f.r.Peek(onWire)
 	if err != nil {
 		return nil, err
@@ -57,6 +65,9 @@ func frameSize(head []byte) (size, onWire int, err error) {
 	length := int(binary.BigEndian.Uint16(head[2:]))
 	switch head[0] >> 6 {
 	case 0:
+		if length%4 != 0 {
+			return 0, 0, errFrameStart
+		}
 		size = stunHeader + length
 		onWire = size
 	case 1:
