@@ -4,37 +4,45 @@ import (
 	"net/netip"
 	"strings"
 	"unicode"
+
+	"peerlab/guard"
 )
 
-// sharedSpace is the Shared Address Space of carrier-grade NAT (RFC 6598).
-// dsLite is the link between a home router and its carrier's AFTR (RFC 6333 section 5.7).
-func inSharedSpace(a netip.Addr) bool {
-	return netip.PrefixFrom(netip.AddrFrom4([4]byte{100, 64}), 10).Contains(a) ||
-		netip.PrefixFrom(netip.AddrFrom4([4]byte{192, 0, 0, 0}), 29).Contains(a)
+// dsLite is the link between a home router and its carrier's NAT (RFC 6333 section 5.7).
+func dsLite(a netip.Addr) bool {
+	return netip.PrefixFrom(netip.AddrFrom4([4]byte{192, 0, 0, 0}), 29).Contains(a)
+}
+
+// behindCarrier tells an address that only the inside of a carrier's NAT has.
+func behindCarrier(a netip.Addr) bool {
+	return guard.Classify(a) == guard.ClassCGNAT || dsLite(a)
 }
 
 // onLAN tells an address that a home router may have on its inside.
 func onLAN(a netip.Addr) bool {
-	return a.Is4() && (a.IsPrivate() || a.IsLinkLocalUnicast())
+	class := guard.Classify(a)
+	return a.Is4() && (class == guard.ClassPrivate || class == guard.ClassLinkLocal)
 }
 
-// usable tells an address that a host can have at all.
+// usable tells an address that an interface can have and others can send to.
 func usable(a netip.Addr) bool {
-	if !a.IsValid() || a.IsUnspecified() || a.IsLoopback() || a.IsMulticast() {
+	switch guard.Classify(a) {
+	case guard.ClassInvalid, guard.ClassUnspecified, guard.ClassThisNetwork, guard.ClassLoopback,
+		guard.ClassMulticast, guard.ClassBroadcast, guard.ClassReserved:
 		return false
-	}
-	// 0/8 is "this network", 240/4 is reserved and holds the broadcast address.
-	if a.Is4() {
-		first := a.As4()[0]
-		return first != 0 && first < 240
 	}
 	return true
 }
 
-// outside tells an address that may be the public one of something. The
-// documentation ranges count as public, since isolated labs are built of them.
+// outside tells an address that may be the public one of something. All that
+// is not plainly of an inside counts, documentation ranges too: isolated labs
+// are built of them.
 func outside(a netip.Addr) bool {
-	return usable(a) && !a.IsPrivate() && !a.IsLinkLocalUnicast() && !inSharedSpace(a)
+	switch guard.Classify(a) {
+	case guard.ClassPrivate, guard.ClassLinkLocal, guard.ClassUniqueLocal, guard.ClassSiteLocal:
+		return false
+	}
+	return usable(a) && !behindCarrier(a)
 }
 
 // parseExternal reads the address a router says it has. A router without a

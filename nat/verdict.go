@@ -39,7 +39,7 @@ func Judge(e Evidence) Verdict {
 			"A firewall may still, but no port needs to be mapped.", e.STUN)
 	case e.UPnP.IsValid():
 		return judgeRouter(e, seen)
-	case allShared(e.Local):
+	case allBehindCarrier(e.Local):
 		return verdict(CGNAT, "This computer's own address %s is one that carriers use behind their NAT. "+
 			"No port can be mapped on that NAT, so others reach you only through a relay or by hole punching.", e.Local[0])
 	case seen:
@@ -63,7 +63,7 @@ func judgeRouter(e Evidence, seen bool) Verdict {
 		beyond = fmt.Sprintf(" but the internet sees %s", e.STUN)
 	}
 	switch {
-	case inSharedSpace(e.UPnP):
+	case behindCarrier(e.UPnP):
 		return verdict(CGNAT, "UPnP says the router's outside address is %s%s: there's a second NAT (carrier-grade) beyond your router, "+
 			"so mapping a port on it does not make you reachable.", e.UPnP, beyond)
 	case !outside(e.UPnP):
@@ -85,8 +85,8 @@ func verdict(kind VerdictKind, format string, args ...any) Verdict {
 	return Verdict{Kind: kind, Sentence: fmt.Sprintf(format, args...)}
 }
 
-// allShared tells a host that has carrier-grade addresses and no others. One
+// allBehindCarrier tells a host that has carrier-grade addresses and no others. One
 // beside a private address is more likely a VPN's.
-func allShared(local []netip.Addr) bool {
-	return len(local) > 0 && !slices.ContainsFunc(local, func(a netip.Addr) bool { return !inSharedSpace(a) })
+func allBehindCarrier(local []netip.Addr) bool {
+	return len(local) > 0 && !slices.ContainsFunc(local, func(a netip.Addr) bool { return !behindCarrier(a) })
 }
