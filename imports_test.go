@@ -27,7 +27,7 @@ var rules = map[string][]string{
 
 // third says which packages may use a dependency that is easy to let leak.
 var third = map[string][]string{
-	"github.com/gorilla/websocket": {"signaling"},
+	"github.com/gorilla/websocket": {"signaling", "e2e"},
 	"github.com/pion/turn/v2":      {"turnsrv", "peer", "e2e"},
 	"github.com/pion/webrtc/v3":    {"peer", "cmd/peer", "e2e"},
 	"github.com/huin/goupnp":       {"nat"},
