@@ -163,7 +163,7 @@ func natCard(n NAT) Card {
 	case NATFailed:
 		c.Tone, c.State, c.Lead = ToneBad, "Failed", "No verdict"
 	default:
-		c.Tone, c.State, c.Lead = ToneIdle, "Not measured", "Unknown so far"
+		c.Tone, c.State, c.Lead = ToneIdle, "Unknown", "Not measured"
 		if c.Text == "" {
 			c.Text = "Nobody outside has been asked how this machine looks from there."
 		}

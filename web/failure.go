@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+
+	"peerlab/signaling"
 )
 
 // failure is an error that knows how to be shown to a person. Every error page
@@ -37,6 +39,10 @@ var (
 		Detail: "It answers to its own addresses only. If you reached it under a name of yours, start it with --public-url set to that name."}
 	errTooLarge = &failure{Status: http.StatusRequestEntityTooLarge, Title: "Too much at once",
 		Detail: "What was sent is larger than any form on this site."}
+	errTooFast = &failure{Status: http.StatusTooManyRequests, Title: "One room at a time",
+		Detail: "Many rooms were started from your address in a short time. Wait a minute, then try again."}
+	errNoPlace = &failure{Status: http.StatusServiceUnavailable, Title: "Every room is taken",
+		Detail: "This server holds as many rooms as it may. One ends ten minutes after the last person leaves it."}
 	errOurs = &failure{Status: http.StatusInternalServerError, Title: "That was our mistake",
 		Detail: "Something in the server went wrong. It has been written to the log; trying again may work."}
 )
@@ -60,6 +66,10 @@ func asFailure(err error) (f *failure, ours bool) {
 		return f, false
 	case errors.As(err, &tooLarge):
 		return errTooLarge, false
+	case errors.Is(err, signaling.ErrRateLimited):
+		return errTooFast, false
+	case errors.Is(err, signaling.ErrTooManyRooms):
+		return errNoPlace, false
 	case errors.Is(err, context.Canceled):
 		return errUnavailable("Cancelled", err), false
 	}

@@ -2,6 +2,7 @@ package web
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -27,7 +28,7 @@ func (s *site) renderDashboard(w http.ResponseWriter, r *http.Request, code int,
 func (s *site) createRoom(w http.ResponseWriter, r *http.Request) error {
 	room, err := s.Rooms.Create(s.ClientAddr(r))
 	if err != nil {
-		return errUnavailable("No room could be started", err)
+		return fmt.Errorf("start a room: %w", err)
 	}
 	path := roomPath(room)
 	if wantsJSON(r) {

@@ -23,7 +23,7 @@ export function ladder({ recorder, selection }) {
     shownFor = link?.peer.id ?? '';
     relay = recorder.events.some(mentionsRelay);
     const lanes = ['me', 'server', ...(relay ? ['relay'] : []), ...(link ? [link.peer.name] : [])];
-    view.show({ lanes, hidden, events: recorder.events, empty: 'Nothing has happened yet.' });
+    view.show({ lanes, peer: link?.peer.name ?? '', hidden, events: recorder.events, empty: 'Nothing has happened yet.' });
   }
 
   const draw = soon(() => {

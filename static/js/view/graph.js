@@ -31,6 +31,8 @@ export class Graph {
   #server = house('server');
   #relay = house('relay');
   #me = person();
+  /** where somebody will be */
+  #ghost = person();
   /** @type {Map<string, {node: ReturnType<typeof person>, line: ReturnType<typeof line>}>} */
   #drawn = new Map();
   /** @type {GraphModel} */
@@ -44,7 +46,8 @@ export class Graph {
     this.#choose = choose;
     this.#me.g.classList.add('me');
     this.#root.append(this.#lines, this.#server.g, this.#relay.g, this.#nodes);
-    this.#nodes.append(this.#me.g);
+    this.#ghost.g.classList.add('ghost');
+    this.#nodes.append(this.#me.g, this.#ghost.g);
     container.append(this.#root);
     onWidth(container, () => this.draw(this.#model));
   }
@@ -61,6 +64,9 @@ export class Graph {
     this.#relay.g.style.display = model.peers.some(relayed) ? '' : 'none';
     this.#relay.at(place.relay, k);
     this.#me.at(place.me, k, { name: model.me || 'you', note: 'you', kind: 'browser' });
+    const alone = model.peers.length === 0 && model.me !== '';
+    this.#ghost.g.style.display = alone ? '' : 'none';
+    if (alone) this.#ghost.at({ x: width - place.me.x, y: place.me.y }, k, { name: '', note: 'not here yet', kind: 'ghost' });
     this.#signals(model, place, k);
     this.#peers(model, place, k);
   }
@@ -164,7 +170,7 @@ function person() {
       set(face, p);
       set(name, { x: p.x, y: p.y + 49 * k });
       set(note, { x: p.x, y: p.y + 65 * k });
-      say(face, who.kind === 'go' ? 'Go' : initials(who.name));
+      say(face, who.kind === 'ghost' ? '?' : who.kind === 'go' ? 'Go' : initials(who.name));
       say(name, clip(who.name, 16));
       say(note, who.note);
     },
@@ -188,29 +194,49 @@ function line() {
       for (const p of [wide, path, flow]) set(p, { d });
       set(g, { 'data-state': peer.state, 'data-path': peer.path, 'data-selected': String(peer.selected) });
       set(flow, { 'data-flow': peer.up + peer.down < 2000 ? 'none' : peer.up >= peer.down ? 'out' : 'in' });
-      const alone = place.peers.length === 1;
-      const t = alone ? 0.5 : 0.66;
-      const spot = along(place.me, place.peers[i], t);
-      set(cross, { d: peer.state === 'failed' ? crossAt(alone ? along(place.me, place.peers[i], 0.25) : along(place.me, place.peers[i], 0.4), 8 * k) : '' });
-      say(text, figures(peer));
-      set(text, spot);
-      const size = text.getComputedTextLength() + 20 * k;
-      set(back, { x: spot.x - size / 2, y: spot.y - 12 * k, width: size, height: 24 * k, rx: 12 * k });
+      const to = place.peers[i], alone = place.peers.length === 1;
+      const fork = alone ? 0.25 : 0.4;
+      set(cross, { d: peer.state === 'failed' ? crossAt(along(place.me, to, fork), 8 * k) : '' });
+      const room = (to.x - place.me.x) * (alone ? 1 : 0.6) - 64 * k;
+      const size = fill(text, figures(peer), room, k);
+      const spot = relayed(peer)
+        ? alone ? { x: place.relay.x, y: place.relay.y + 19 * k + size.height / 2 } : along({ x: place.relay.x + 40 * k, y: place.relay.y }, to, 0.55)
+        : along(place.me, to, alone ? 0.5 : 0.66);
+      text.setAttribute('transform', `translate(${spot.x} ${spot.y})`);
+      set(back, { x: spot.x - size.width / 2, y: spot.y - size.height / 2, width: size.width, height: size.height, rx: 12 * k });
     },
   };
+}
+
+/**
+ * Writes the figures in one row if they fit, else one below the other, around 0,0.
+ * @param {SVGTextElement} text @param {string[]} parts @param {number} room @param {number} k
+ */
+function fill(text, parts, room, k) {
+  const write = (/** @type {string[]} */ rows) => {
+    const before = [...text.children].map((c) => c.textContent);
+    if (before.length !== rows.length) text.replaceChildren(...rows.map(() => svg('tspan', { x: 0 })));
+    rows.forEach((row, i) => {
+      say(text.children[i], row);
+      set(text.children[i], { y: (i - (rows.length - 1) / 2) * 16 * k });
+    });
+    return { width: text.getBBox().width + 20 * k, height: (8 + 16 * rows.length) * k };
+  };
+  const size = write([parts.join(' \u00a0')]);
+  return size.width <= room || parts.length === 1 ? size : write(parts);
 }
 
 /** @param {Point} a @param {Point} b @param {Point|null} via @param {number} k */
 function way(a, b, via, k) {
   const from = { x: a.x + 26 * k, y: a.y }, to = { x: b.x - 26 * k, y: b.y };
-  if (!via) return bend(from, to, true);
-  return bend(from, { x: via.x - 40 * k, y: via.y }, true) + bend({ x: via.x + 40 * k, y: via.y }, to, true);
+  if (!via) return bend(from, to);
+  return bend(from, { x: via.x - 40 * k, y: via.y }) + bend({ x: via.x + 40 * k, y: via.y }, to);
 }
 
-/** @param {Point} a @param {Point} b @param {boolean} start */
-function bend(a, b, start) {
+/** @param {Point} a @param {Point} b */
+function bend(a, b) {
   const dx = (b.x - a.x) / 2;
-  return `${start ? `M${a.x} ${a.y}` : ''}C${a.x + dx} ${a.y} ${b.x - dx} ${b.y} ${b.x} ${b.y}`;
+  return `M${a.x} ${a.y}C${a.x + dx} ${a.y} ${b.x - dx} ${b.y} ${b.x} ${b.y}`;
 }
 
 /** The point of a bend at t. @param {Point} a @param {Point} b @param {number} t @returns {Point} */
@@ -225,22 +251,22 @@ function crossAt(p, r) {
   return `M${p.x - r} ${p.y - r}l${2 * r} ${2 * r}m0 ${-2 * r}l${-2 * r} ${2 * r}`;
 }
 
-/** @param {GraphPeer} peer */
+/** @param {GraphPeer} peer @returns {string[]} */
 function figures(peer) {
   switch (peer.state) {
-    case 'failed': return 'no path';
-    case 'interrupted': return 'interrupted';
+    case 'failed': return ['no path'];
+    case 'interrupted': return ['interrupted'];
     case 'connected': break;
-    default: return 'connecting';
+    default: return ['connecting'];
   }
   const parts = [];
   if (peer.rtt !== null) parts.push(ms(peer.rtt));
   if (peer.up >= 2000) parts.push(`↑ ${rate(peer.up)}`);
   if (peer.down >= 2000) parts.push(`↓ ${rate(peer.down)}`);
-  return parts.join('  ') || peer.path;
+  return parts.length ? parts : [peer.path];
 }
 
-/** @param {SVGTextElement} text @param {string} words */
+/** @param {Element} text @param {string} words */
 function say(text, words) { if (text.textContent !== words) text.textContent = words; }
 
 /** @param {string} name */

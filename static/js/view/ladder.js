@@ -23,7 +23,7 @@ export class Ladder {
   #root = svg('svg', { 'aria-hidden': 'true' });
   #tableBox = document.createElement('div');
   #empty = document.createElement('p');
-  #rows = new Rows(['me'], new Set());
+  #rows = new Rows(['me'], new Set(), '');
   #asTable = false;
   /** where somebody scrolled up, new rows do not pull them down */
   #follow = true;
@@ -53,10 +53,10 @@ export class Ladder {
 
   /**
    * Starts over with these lanes and events.
-   * @param {{lanes: string[], hidden: Set<string>, events: Event[], empty: string}} what
+   * @param {{lanes: string[], peer: string, hidden: Set<string>, events: Event[], empty: string}} what
    */
-  show({ lanes, hidden, events, empty }) {
-    this.#rows = new Rows(lanes, hidden);
+  show({ lanes, peer, hidden, events, empty }) {
+    this.#rows = new Rows(lanes, hidden, peer);
     for (const event of events) this.#rows.add(event);
     this.#empty.textContent = empty;
     this.#follow = true;

@@ -26,16 +26,20 @@ export class Rows {
   /** @type {Map<number, number>} when each open span began */
   #open = new Map();
 
-  /** @param {string[]} lanes @param {Set<string>} hidden layers that are not shown */
-  constructor(lanes, hidden) {
+  #peer;
+
+  /** @param {string[]} lanes @param {Set<string>} hidden layers that are not shown @param {string} peer what is about another one is left out */
+  constructor(lanes, hidden, peer) {
     this.lanes = lanes;
+    this.#peer = peer;
     this.#hidden = hidden;
   }
 
   /** Takes an event; false when it is not for these lanes. @param {Event} event @returns {boolean} */
   add(event) {
     if (event.kind === 'sample') return false; // the charts have those
-    const layer = event.layer ?? 'app';
+    const layer = event.layer ?? 'app', about = event.attrs?.peer;
+    if (about && this.#peer && about !== this.#peer) return false;
     if (this.#hidden.has(layer)) return false;
     const from = event.from ? this.lanes.indexOf(event.from) : 0;
     const to = event.to ? this.lanes.indexOf(event.to) : from;
@@ -55,7 +59,7 @@ export class Rows {
     const name = event.name ?? '', text = event.text ?? '';
     switch (event.kind) {
       case 'message':
-        return [event.to && event.to !== event.from ? 'arrow' : 'mark', name || text];
+        return [event.to && event.to !== event.from ? 'arrow' : 'mark', [name, brief(text)].filter(Boolean).join(' ')];
       case 'span': {
         const key = event.span ?? 0, begun = this.#open.get(key);
         if (begun === undefined) {
@@ -66,11 +70,18 @@ export class Rows {
         return ['end', `${name} ${text || 'ended'}, ${(at - begun).toFixed(0)} ms`];
       }
       case 'state':
-        return ['mark', `${name}: ${text || 'gone'}`];
+        return ['mark', name.toLowerCase() === event.layer ? text || 'gone' : `${name}: ${text || 'gone'}`];
       case 'fact':
         return ['mark', `${name} = ${event.value ?? ''} ${event.unit ?? ''}`.trim()];
       default:
         return ['mark', text || name];
     }
   }
+}
+
+/** What fits beside a name: a candidate as type and address, other text when it is one short line. @param {string} text */
+function brief(text) {
+  const [, protocol, address, port, type] = / (udp|tcp) \d+ (\S+) (\d+) typ (\w+)/i.exec(text) ?? [];
+  if (type) return `${type} ${address.length > 24 ? address.slice(0, 8) + '….local' : address}:${port} ${protocol.toLowerCase()}`;
+  return text.length < 80 && !text.includes('\n') ? text : '';
 }
