@@ -1,3 +1,7 @@
+import { setMaxListeners } from 'node:events';
+
+setMaxListeners(0); // Node warns above ten listeners; a session has more, and gives them back
+
 // Two ends of a data channel in memory: reliable, ordered, with a buffer that drains as the other side receives.
 
 class End extends EventTarget {

@@ -66,7 +66,7 @@ test('several at once, of all sizes, both ways', async (t) => {
 test('they take turns: a small file is not behind a large one', async (t) => {
   const { a, connect } = pair(t);
   connect();
-  const [large, small] = a.offer([file('large', randomBytes(20 << 20)), file('small', randomBytes(1 << 20))]);
+  const [large, small] = a.offer([file('large', randomBytes(8 << 20)), file('small', randomBytes(1 << 20))]);
   await until(a, ['change'], () => small.finished);
   assert.equal(small.state, 'done');
   assert.ok(!large.finished);
@@ -143,7 +143,7 @@ test('decline, and cancel from either side', async (t) => {
     transfer.accept(s);
   });
   connect();
-  const [no, mine, theirs] = a.offer([file('no', 'x'), file('mine', randomBytes(30 << 20)), file('theirs', randomBytes(30 << 20))]);
+  const [no, mine, theirs] = a.offer([file('no', 'x'), file('mine', randomBytes(10 << 20)), file('theirs', randomBytes(10 << 20))]);
   await until(a, ['change'], () => mine.acked > 0 && theirs.acked > 0);
   mine.cancel();
   b.transfers.find((x) => x.name === 'theirs').cancel();
@@ -158,7 +158,7 @@ test('decline, and cancel from either side', async (t) => {
 test('it moves only while neither side has it paused', async (t) => {
   const { a, b, connect } = pair(t);
   const [x] = connect();
-  const bytes = randomBytes(20 << 20);
+  const bytes = randomBytes(6 << 20);
   const [out] = a.offer([file('f', bytes)]);
   await until(a, ['change'], () => out.acked > 1 << 20);
   const inn = b.transfers[0];
@@ -189,7 +189,7 @@ test('a slow disk slows the sender', async (t) => {
   const slow = sink({ gate });
   const { a, connect } = pair(t, (transfer) => transfer.accept(slow));
   connect();
-  const bytes = randomBytes(24 << 20);
+  const bytes = randomBytes(18 << 20);
   const [out] = a.offer([file('f', bytes)]);
   await until(a, ['change'], () => out.offset > 15 << 20);
   await settle(300);
