@@ -230,6 +230,12 @@ func TestSpoofedLocationEndToEnd(t *testing.T) {
 	_, port, _ := net.SplitHostPort(server.Listener.Addr().String())
 	locations := []string{"http://localhost:" + port, "http://127.0.0.1.:" + port, "http://[::ffff:127.0.0.1]:" + port,
 		"https://127.0.0.1:" + port, "http://u:p@127.0.0.1:" + port, "http://169.254.169.254/latest", "file:///etc/passwd", "http:127.0.0.1:" + port}
+	for _, l := range append(locations, "", "http://", "http://127.0.0.1:"+port+"/"+strings.Repeat("x", maxLocation)) {
+		_, err := readAnswer([]byte(ssdpAnswer(searchTargets[0], l)), netip.MustParseAddr("127.0.0.1"), true)
+		if !errors.Is(err, ErrUntrustedLocation) {
+			t.Errorf("%q: error %v, want ErrUntrustedLocation", l, err)
+		}
+	}
 	var n atomic.Int32
 	finder := loopbackFinder(ssdpResponder(t, func(st string) string {
 		return ssdpAnswer(st, locations[int(n.Add(1))%len(locations)])
@@ -269,5 +275,15 @@ func TestLinksCanBeListenedOn(t *testing.T) {
 			continue
 		}
 		conn.Close()
+	}
+}
+
+func TestGatewayClientDialsOneHost(t *testing.T) {
+	var hits atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { hits.Add(1) }))
+	defer server.Close()
+	client := gatewayClient(netip.MustParseAddr("192.168.1.1"), nil, maxDescription)
+	if _, err := client.Get(server.URL); !errors.Is(err, ErrUntrustedLocation) || hits.Load() != 0 {
+		t.Errorf("error %v after %d requests, want ErrUntrustedLocation", err, hits.Load())
 	}
 }

@@ -184,9 +184,11 @@ func TestRouterThatWillNotRenew(t *testing.T) {
 		r := newRouter()
 		r.noRenewal = true
 		m, end := startMapper(t, finds(r), web)
-		pass(time.Hour)
-		if got := wantState(t, m, StateMapped).Mappings[0]; got.External != 8080 || r.has("TCP", 8080) != "192.168.1.10:8080" {
-			t.Errorf("mapping %+v", got)
+		for range 60 {
+			pass(time.Minute)
+			if got := wantState(t, m, StateMapped).Mappings[0]; got.External != 8080 || r.has("TCP", 8080) != "192.168.1.10:8080" {
+				t.Fatalf("mapping %+v", got)
+			}
 		}
 		end()
 	})
@@ -197,6 +199,9 @@ func TestRestartOfTheRouter(t *testing.T) {
 		"restarted":       func(r *router) { clear(r.table); r.booted = time.Now() },
 		"lost its table":  func(r *router) { clear(r.table) },
 		"another address": func(r *router) { clear(r.table); r.external = "198.51.100.8" },
+		// The same of a router that does not tell what it has mapped.
+		"restarted, tells no mappings":       func(r *router) { clear(r.table); r.booted = time.Now(); r.noLookup = true },
+		"another address, tells no mappings": func(r *router) { clear(r.table); r.external = "198.51.100.8"; r.noLookup = true },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -299,6 +304,23 @@ func TestMappingLeftByACrashIsTakenOver(t *testing.T) {
 		end()
 		if r.has("TCP", 8080) != "" {
 			t.Error("left after Run")
+		}
+	})
+}
+
+func TestRouterThatTellsNoMappings(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRouter()
+		r.noLookup = true
+		r.table["TCP 8080"] = held{client: "192.168.1.99", port: 80}
+		m, end := startMapper(t, finds(r), web)
+		pass(time.Hour)
+		if got := wantState(t, m, StateMapped).Mappings[0]; r.has("TCP", got.External) != "192.168.1.10:8080" {
+			t.Errorf("mapping %+v", got)
+		}
+		end()
+		if len(r.table) != 1 {
+			t.Errorf("table after Run: %v", r.table)
 		}
 	})
 }

@@ -30,6 +30,7 @@ type router struct {
 
 	onlyPermanent bool
 	noRenewal     bool // answers 718 to the client that has the port
+	noLookup      bool // does not tell who has a port
 	forbidBelow   uint16
 	mute          bool          // does not answer
 	slow          time.Duration // until it answers
@@ -67,7 +68,7 @@ func (r *router) enter(ctx context.Context) error {
 		pause(ctx, slow)
 		r.mu.Lock()
 	}
-	if !r.mute {
+	if !r.mute && ctx.Err() == nil {
 		return nil
 	}
 	r.mu.Unlock()
@@ -123,6 +124,9 @@ func (r *router) GetSpecificPortMappingEntryCtx(ctx context.Context, _ string, e
 		return 0, "", false, "", 0, err
 	}
 	defer r.mu.Unlock()
+	if r.noLookup {
+		return 0, "", false, "", 0, fault(401, "Invalid Action")
+	}
 	e, ok := r.lookup(protocol, external)
 	if !ok {
 		return 0, "", false, "", 0, fault(714, "NoSuchEntryInArray")

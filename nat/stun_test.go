@@ -259,5 +259,8 @@ func TestRetransmissionSchedule(t *testing.T) {
 		if ended := time.Since(conn.start); ended != 2*time.Second || len(conn.sent) != 3 {
 			t.Errorf("ended at %v after %d requests", ended, len(conn.sent))
 		}
+		if !conn.deadline.IsZero() {
+			t.Errorf("the socket is given back with the read deadline %v", conn.deadline)
+		}
 	})
 }
