@@ -16,7 +16,7 @@ import { tabs } from './tabs.js';
 /** @typedef {import('./context.js').Context} Context */
 
 /** @type {Record<string, string>} RFC 8445 section 5.1.1, in words */
-const kinds = { host: 'host, its own', srflx: 'srflx, seen by STUN', prflx: 'prflx, seen by the peer', relay: 'relay, lent by TURN' };
+const kinds = { host: 'host, its own', srflx: 'srflx, seen by STUN', prflx: 'prflx, found by a check', relay: 'relay, lent by TURN' };
 
 /** @param {Context} context */
 export function inspector(context) {
@@ -109,7 +109,7 @@ function pairs() {
     draw(link) {
       const list = [...(link?.stats?.pairs ?? [])].sort((a, b) => Number(b.selected) - Number(a.selected) || order.indexOf(a.state) - order.indexOf(b.state));
       table(box, {
-        caption: `${list.length} pairs of one candidate of yours and one of theirs`, empty: 'No pair has been formed yet.',
+        caption: 'Each pair is one candidate of yours with one of theirs', empty: 'No pair has been formed yet.',
         columns: [{ title: 'State' }, { title: 'Yours', mono: true }, { title: 'Theirs', mono: true }, { title: 'Checks', numeric: true }, { title: 'RTT', numeric: true }],
         rows: list.map((p) => ({
           cells: [(p.selected ? '● in use' : p.state) + (p.nominated && !p.selected ? ', nominated' : ''), `${p.local?.type ?? '?'} ${address(p.local)}`, `${p.remote?.type ?? '?'} ${address(p.remote)}`,
@@ -135,8 +135,8 @@ function charts({ histories }) {
     /** @param {Link|null} link */
     draw(link) {
       const history = link && histories.of(link);
-      rtt.draw([{ name: 'ICE', samples: history?.rtt ?? [] }, { name: 'data channel', samples: history?.ping ?? [] }]);
-      flow.draw([{ name: 'sent', samples: history?.up ?? [] }, { name: 'received', samples: history?.down ?? [] }]);
+      rtt.draw([{ name: 'ICE', look: 'ice', samples: history?.rtt ?? [] }, { name: 'data channel', look: 'channel', samples: history?.ping ?? [] }]);
+      flow.draw([{ name: 'sent', look: 'up', samples: history?.up ?? [] }, { name: 'received', look: 'down', samples: history?.down ?? [] }]);
     },
   };
 }

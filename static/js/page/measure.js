@@ -34,11 +34,12 @@ export function measure({ room, selection, histories }) {
     ]);
     const history = link && histories.of(link);
     rttChart.draw([
-      { name: 'data channel', samples: history?.ping ?? [] },
-      { name: 'ICE', samples: history?.rtt ?? [] },
+      { name: 'data channel', look: 'channel', samples: history?.ping ?? [] },
+      { name: 'ICE', look: 'ice', samples: history?.rtt ?? [] },
     ]);
     const run = link && runs.get(link);
-    benchChart.draw([{ name: run?.dir === 'receive' ? 'received' : 'sent and received there', samples: run?.samples ?? [] }]);
+    const name = run?.dir === 'receive' ? 'arrives here' : `arrives at ${link?.peer.name ?? 'the peer'}`;
+    benchChart.draw([{ name, look: run?.dir === 'receive' ? 'down' : 'up', samples: run?.samples ?? [] }]);
     const ready = link?.state === 'connected' && !link.bench.running;
     for (const button of Object.values(starts)) button.disabled = !ready;
     stop.disabled = !link?.bench.running;

@@ -5,7 +5,7 @@ import { onWidth, svg, unit } from './svg.js';
 import { table } from './table.js';
 
 /** @typedef {{at: number, value: number}} Sample at: seconds */
-/** @typedef {{name: string, samples: Sample[], dashed?: boolean}} Series */
+/** @typedef {{name: string, look: 'ice'|'channel'|'up'|'down', samples: Sample[]}} Series look: its colour and dash, in the style sheet */
 
 export class Chart {
   #root = svg('svg', { role: 'img', class: 'plot' });
@@ -44,7 +44,9 @@ export class Chart {
     const { seconds, format, title, empty } = this.#options;
     const all = series.flatMap((s) => s.samples);
     const end = Math.max(0, ...all.map((s) => s.at));
-    const start = seconds > 0 ? end - seconds : Math.min(end, ...all.map((s) => s.at));
+    const first = Math.min(end, ...all.map((s) => s.at));
+    // A short past fills the width; a minute of nothing beside it would say nothing.
+    const start = seconds > 0 ? end - Math.min(seconds, Math.max(20, end - first)) : first;
     const top = ceiling(Math.max(0, ...all.filter((s) => s.at >= start).map((s) => s.value)));
     /** @param {number} at */
     const x = (at) => box.left + ((at - start) / Math.max(end - start, 1)) * (box.right - box.left);
@@ -63,13 +65,13 @@ export class Chart {
     } else {
       marks.push(svg('text', { class: 'axis', x: width / 2, y: 76 * k, 'text-anchor': 'middle' }, empty));
     }
-    series.forEach((s, i) => {
+    series.forEach((s) => {
       const shown = s.samples.filter((p) => p.at >= start);
       if (shown.length === 0) return;
       const d = shown.map((p, n) => `${n ? 'L' : 'M'}${x(p.at).toFixed(1)} ${y(p.value).toFixed(1)}`).join('');
       const last = shown[shown.length - 1];
-      marks.push(svg('path', { class: 'series', 'data-series': i, d }));
-      marks.push(svg('circle', { class: 'head', 'data-series': i, cx: x(last.at), cy: y(last.value), r: 3.2 * k }));
+      marks.push(svg('path', { class: 'series', 'data-look': s.look, d }));
+      marks.push(svg('circle', { class: 'head', 'data-look': s.look, cx: x(last.at), cy: y(last.value), r: 3.2 * k }));
     });
     this.#root.setAttribute('viewBox', `0 0 ${width} ${152 * k}`);
     this.#root.setAttribute('height', String(152 * k));
@@ -81,9 +83,9 @@ export class Chart {
   }
 
   #key() {
-    this.#legend.replaceChildren(...this.#series.map((s, i) => {
+    this.#legend.replaceChildren(...this.#series.map((s) => {
       const entry = document.createElement('span');
-      const sign = svg('svg', { width: 22, height: 8, 'aria-hidden': 'true' }, svg('path', { class: 'series', 'data-series': i, d: 'M1 4h20' }));
+      const sign = svg('svg', { width: 22, height: 8, 'aria-hidden': 'true' }, svg('path', { class: 'series', 'data-look': s.look, d: 'M1 4h20' }));
       const value = document.createElement('strong');
       value.textContent = latest(s, this.#options.format);
       entry.append(sign, ` ${s.name} `, value);

@@ -56,7 +56,8 @@ export class Rows {
 
   /** @param {Event} event @param {number} at @returns {[Row['kind'], string]} */
   #say(event, at) {
-    const name = event.name ?? '', text = event.text ?? '';
+    // The lane already says whom it is about.
+    const name = (event.name ?? '').replace(` (${this.#peer})`, ''), text = event.text ?? '';
     switch (event.kind) {
       case 'message':
         return [event.to && event.to !== event.from ? 'arrow' : 'mark', [name, brief(text)].filter(Boolean).join(' ')];
