@@ -99,7 +99,7 @@ func (c *Checker) Check(ctx context.Context) Report {
 	report.Local = local
 	evidence := Evidence{Local: local, STUN: report.STUN.Addr()}
 	if report.Gateway != nil {
-		evidence.UPnP = report.Gateway.External
+		evidence.Router, evidence.UPnP = true, report.Gateway.External
 	}
 	report.Verdict = Judge(evidence)
 	report.Took = time.Since(report.At)

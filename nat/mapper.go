@@ -260,7 +260,11 @@ func (m *Mapper) publishMapped(gw *Gateway, slots []*slot, err error) {
 			err = s.err
 		}
 	}
-	m.publish(StateFailed, err.Error(), gw, slots)
+	reason := err.Error()
+	if !gw.External.IsValid() {
+		reason += "; the router says no outside address: it is not connected, or stands behind another NAT itself"
+	}
+	m.publish(StateFailed, reason, gw, slots)
 }
 
 // removeAll closes what was opened, within its own time. What would stay for

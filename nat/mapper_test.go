@@ -451,9 +451,9 @@ func TestSecondRouterIsTriedIfTheFirstRefuses(t *testing.T) {
 func TestEverythingRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		no := newRouter()
-		no.forbidBelow = 65535
+		no.forbidBelow, no.external = 65535, ""
 		m, end := startMapper(t, finds(no), web)
-		if got := wantState(t, m, StateFailed).Reason; !strings.Contains(got, "it does not allow this") || !strings.Contains(got, "port 8080") {
+		if got := wantState(t, m, StateFailed).Reason; !strings.Contains(got, "it does not allow this") || !strings.Contains(got, "port 8080") || !strings.Contains(got, "says no outside address") {
 			t.Errorf("reason %q", got)
 		}
 		end()

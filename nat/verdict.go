@@ -25,9 +25,10 @@ type Verdict struct {
 
 // Evidence is what a Verdict is made of. Zero addresses are not known.
 type Evidence struct {
-	Local []netip.Addr // of this host's interfaces, IPv4
-	UPnP  netip.Addr   // outside address of the router, by its own word
-	STUN  netip.Addr   // ours, as the internet sees it
+	Local  []netip.Addr // of this host's interfaces, IPv4
+	Router bool         // a router answered by UPnP
+	UPnP   netip.Addr   // outside address of the router, by its own word; some say none
+	STUN   netip.Addr   // ours, as the internet sees it
 }
 
 // Judge compares the addresses. It is a pure function.
@@ -42,6 +43,12 @@ func Judge(e Evidence) Verdict {
 	case allBehindCarrier(e.Local):
 		return verdict(CGNAT, "This computer's own address %s is one that carriers use behind their NAT. "+
 			"No port can be mapped on that NAT, so others reach you only through a relay or by hole punching.", e.Local[0])
+	case e.Router && seen:
+		return verdict(Unknown, "The internet sees you as %s, and the router does not say what its outside address is. Many routers say "+
+			"none when the one they were given is not public: then there's a second NAT beyond the router, and it may refuse to map ports.", e.STUN)
+	case e.Router:
+		return verdict(Unknown, "The router does not say what its outside address is and no STUN server on the internet answered: "+
+			"there may be no internet here.")
 	case seen:
 		return verdict(Unknown, "The internet sees you as %s, which is not an address of this computer: there is at least one NAT. "+
 			"No router answered by UPnP, so whether there is a second one can't be told, and ports must be forwarded by hand.", e.STUN)

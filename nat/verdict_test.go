@@ -28,6 +28,8 @@ func TestJudge(t *testing.T) {
 		{"two public addresses", "192.168.1.2", "25.0.0.1", "198.51.100.7", DoubleNAT, "VPN"},
 		{"router says public, no STUN", "192.168.1.2", "25.0.0.1", "", Unknown, "to confirm it"},
 		{"router says public, STUN server inside", "192.168.1.2", "25.0.0.1", "192.168.1.2", Unknown, "to confirm it"},
+		{"router says none", "192.168.1.2", "none", "198.51.100.7", Unknown, "does not say what its outside address is. Many"},
+		{"router says none, no STUN", "192.168.1.2", "none", "", Unknown, "does not say what its outside address is and no STUN"},
 		{"no UPnP", "192.168.1.2", "", "198.51.100.7", Unknown, "at least one NAT"},
 		{"mobile line", "100.70.1.2", "", "198.51.100.7", CGNAT, "100.70.1.2"},
 		{"a VPN of shared space beside a LAN", "100.70.1.2 192.168.1.2", "", "198.51.100.7", Unknown, "at least one NAT"},
@@ -36,7 +38,7 @@ func TestJudge(t *testing.T) {
 		{"no network", "", "", "", Unknown, "no network address"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			e := Evidence{UPnP: parseExternal(test.upnp), STUN: parseExternal(test.stun)}
+			e := Evidence{Router: test.upnp != "", UPnP: parseExternal(test.upnp), STUN: parseExternal(test.stun)}
 			for _, a := range strings.Fields(test.local) {
 				e.Local = append(e.Local, netip.MustParseAddr(a))
 			}
