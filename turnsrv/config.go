@@ -108,11 +108,9 @@ func (c Config) withDefaults() (Config, error) {
 	if c.RelayPorts.Min < 1024 || c.RelayPorts.Max < c.RelayPorts.Min {
 		return c, fmt.Errorf("%w: %d-%d", ErrRelayPorts, c.RelayPorts.Min, c.RelayPorts.Max)
 	}
-	for _, n := range []int{c.Quota.PerCredential, c.Quota.PerAddress, c.Quota.Total, c.Rate.Burst, c.TCP.Total,
-		c.TCP.PerAddress, int(c.CredentialTTL), int(c.MaxAge), int(c.Rate.PerSecond)} {
-		if n < 0 {
-			return c, fmt.Errorf("%w: %d", ErrLimit, n)
-		}
+	if lowest := min(c.Quota.PerCredential, c.Quota.PerAddress, c.Quota.Total, c.Rate.Burst,
+		c.TCP.Total, c.TCP.PerAddress, int(c.CredentialTTL), int(c.MaxAge)); lowest < 0 || c.Rate.PerSecond < 0 {
+		return c, fmt.Errorf("%w: %d, rate %g", ErrLimit, lowest, c.Rate.PerSecond)
 	}
 	c.Policy = c.Policy.Resolve(c.RelayIP)
 	orElse(&c.Realm, "peerlab")

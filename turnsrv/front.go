@@ -18,7 +18,7 @@ const defaultLifetime = 10 * time.Minute
 // wire is how messages come from clients and go to them: a UDP socket, or all
 // the TCP connections of one listener. What receive returns has been screened.
 type wire interface {
-	receive(p []byte) (int, netip.AddrPort, error) // an error is final
+	receive(p []byte) (int, netip.AddrPort, error) // an error means closed
 	send(p []byte, client netip.AddrPort) error    // must not keep p
 	gone(client netip.AddrPort) bool               // the client can't be answered any more
 	netAddr(client netip.AddrPort) net.Addr
@@ -104,7 +104,7 @@ func (f *front) ReadFrom(p []byte) (int, net.Addr, error) {
 	for {
 		n, client, err := f.wire.receive(p)
 		if err != nil {
-			f.srv.frontEnded(err)
+			f.srv.reading.Done()
 			return 0, nil, err
 		}
 		f.handling.Lock()

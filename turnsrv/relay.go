@@ -19,10 +19,6 @@ var (
 // relay.end. LIFETIME is in whole seconds, so there is room for it.
 const leaseMargin = 500 * time.Millisecond
 
-// maxReadFailures is how many errors in a row a socket may report before it
-// counts as broken.
-const maxReadFailures = 64
-
 // relay is the socket behind one allocation, as Pion sees it. It decides about
 // every packet to a peer and counts what goes through.
 type relay struct {
@@ -69,14 +65,15 @@ func (r *relay) ReadFrom(p []byte) (int, net.Addr, error) {
 	r.mu.Unlock()
 	for failures := 0; ; {
 		n, from, err := r.conn.ReadFromUDPAddrPort(r.buf[channelHeader:])
-		if err != nil {
-			// What the network reports about one peer ends no allocation.
-			if failures++; !errors.Is(err, net.ErrClosed) && failures < maxReadFailures {
-				r.front.srv.dropped.add("relay-read")
-				continue
-			}
+		if errors.Is(err, net.ErrClosed) {
 			return 0, nil, r.stopReading()
 		}
+		if err != nil { // what the network reports about one peer ends no allocation
+			r.front.srv.dropped.add("relay-read")
+			failures = pauseAfter(failures)
+			continue
+		}
+		failures = 0
 		if n > maxMessage {
 			r.front.srv.dropped.add(string(faultTooLong))
 			continue
@@ -112,7 +109,6 @@ func (r *relay) leaveRead() (closed bool) {
 // the goroutine ends right here; it holds nothing. If the socket was closed by
 // end, the error is what makes Pion delete the allocation.
 func (r *relay) stopReading() error {
-	r.conn.Close()
 	if r.leaveRead() {
 		runtime.Goexit()
 	}

@@ -33,7 +33,6 @@ type Server struct {
 	allocated                      atomic.Uint64
 	dropped, refused, authFailures tally
 
-	failed  chan error     // a front that ended by itself
 	reading sync.WaitGroup // fronts
 	live    sync.WaitGroup // relays
 
@@ -42,9 +41,9 @@ type Server struct {
 }
 
 // New makes a server on sockets the caller has opened: any number of UDP
-// sockets, of ListenUDP for instance, and TCP listeners. The server owns them
-// from then on; Run serves and in the end closes them. Errors are those named
-// in this package, and those of listing this host's addresses.
+// sockets, of ListenUDP for instance, and TCP listeners. Unless it fails the
+// server owns them; Run serves and in the end closes them. Errors are those
+// named in this package, and those of listing this host's addresses.
 func New(cfg Config, udp []net.PacketConn, tcp []net.Listener) (*Server, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -53,7 +52,7 @@ func New(cfg Config, udp []net.PacketConn, tcp []net.Listener) (*Server, error) 
 	if len(udp)+len(tcp) == 0 {
 		return nil, ErrNoListener
 	}
-	s := &Server{cfg: cfg, failed: make(chan error, len(udp)+len(tcp))}
+	s := &Server{cfg: cfg}
 	if s.peers, err = newPeerRules(cfg); err != nil {
 		return nil, err
 	}
@@ -89,12 +88,12 @@ func (s *Server) newFront() *front {
 	return f
 }
 
-// Run serves until ctx ends, or a socket fails, which is its error. When it
-// returns every socket is closed and every allocation gone. It may be called once.
+// Run serves until ctx ends. When it returns every socket is closed and every
+// allocation gone; its error is that of starting or closing. It may be called once.
 func (s *Server) Run(ctx context.Context) error {
 	err := s.start()
 	if err == nil {
-		err = s.tick(ctx)
+		s.tick(ctx)
 	}
 	return errors.Join(err, s.stop())
 }
@@ -114,7 +113,7 @@ func (s *Server) start() error {
 }
 
 // tick keeps the coarse clock and what has to be looked at now and then.
-func (s *Server) tick(ctx context.Context) error {
+func (s *Server) tick(ctx context.Context) {
 	started := time.Now()
 	seconds := time.NewTicker(time.Second)
 	defer seconds.Stop()
@@ -123,9 +122,7 @@ func (s *Server) tick(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
-			return nil
-		case err := <-s.failed:
-			return err
+			return
 		case <-seconds.C:
 			s.coarse.Store(int64(time.Since(started)))
 		case <-hosts.C:
@@ -147,15 +144,6 @@ func (s *Server) stop() error {
 	s.reading.Wait()
 	s.live.Wait()
 	return errors.Join(errs...)
-}
-
-// frontEnded is called once for each front that was started, when it has read
-// its last packet.
-func (s *Server) frontEnded(err error) {
-	if !errors.Is(err, net.ErrClosed) {
-		s.failed <- err
-	}
-	s.reading.Done()
 }
 
 // now is a clock that is read for each packet, and right to a second.

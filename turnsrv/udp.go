@@ -2,9 +2,9 @@ package turnsrv
 
 import (
 	"errors"
-	"fmt"
 	"net"
 	"net/netip"
+	"time"
 )
 
 // udpConn is the part of net.UDPConn that reads and writes without allocating.
@@ -27,11 +27,12 @@ var _ wire = (*udpWire)(nil)
 func (w *udpWire) receive(p []byte) (int, netip.AddrPort, error) {
 	for failures := 0; ; {
 		n, from, err := w.ReadFromUDPAddrPort(p)
+		if errors.Is(err, net.ErrClosed) {
+			return 0, netip.AddrPort{}, err
+		}
 		if err != nil {
-			if failures++; errors.Is(err, net.ErrClosed) || failures >= maxReadFailures {
-				return 0, netip.AddrPort{}, fmt.Errorf("reading from UDP socket %s: %w", w.LocalAddr(), err)
-			}
 			w.front.srv.dropped.add("udp-read")
+			failures = pauseAfter(failures)
 			continue
 		}
 		failures = 0
@@ -54,3 +55,13 @@ func (w *udpWire) netAddr(client netip.AddrPort) net.Addr { return net.UDPAddrFr
 func (w *udpWire) stream() bool { return false }
 
 func (w *udpWire) transport() string { return "udp" }
+
+// pauseAfter keeps a socket that reports one error after the other from taking
+// a core: it counts one more failure, and rests a little from the 64th on.
+func pauseAfter(failures int) int {
+	const inARow, rest = 64, 10 * time.Millisecond
+	if failures >= inARow {
+		<-time.After(rest)
+	}
+	return failures + 1
+}
