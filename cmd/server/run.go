@@ -52,8 +52,10 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 
 // serve runs every part until ctx ends or one of them fails.
 func (a *app) serve(ctx context.Context, listener net.Listener) error {
+	var unused unusedConns
 	server := &http.Server{
 		Handler:           a.handler,
+		ConnState:         unused.note,
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       30 * time.Second, // ends at the hijack, so sockets are not cut
 		IdleTimeout:       2 * time.Minute,
@@ -80,6 +82,7 @@ func (a *app) serve(ctx context.Context, listener net.Listener) error {
 		defer cancel()
 		// Rooms first: their sockets are hijacked, Shutdown does not know them.
 		a.rooms.Shutdown(stop)
+		unused.close()
 		if err := server.Shutdown(stop); err != nil {
 			server.Close()
 		}
