@@ -120,14 +120,15 @@ func (m *member) expect(kind string) message {
 	return msg
 }
 
-// expectClose waits for the WebSocket's close frame and returns its code. What
-// comes before it is passed over.
+// expectClose waits for the WebSocket's close frame, closes the connection as
+// clients do then, and returns the code. What comes before it is passed over.
 func (m *member) expectClose() int {
 	m.t.Helper()
 	for {
 		_, err := m.read()
 		var closed *websocket.CloseError
 		if errors.As(err, &closed) {
+			m.ws.Close()
 			return closed.Code
 		}
 		if err != nil {
