@@ -139,7 +139,11 @@ func (s *socket) nextWrite() func() error {
 		return func() error {
 			err := s.ws.WriteControl(websocket.CloseMessage, data, deadline)
 			s.conn().closeWrite()
-			s.readUntil(time.Now().Add(linger))
+			if s.closedByBoth(&s.said) {
+				s.kill() // serve waits for this
+			} else {
+				s.readUntil(time.Now().Add(linger))
+			}
 			return err
 		}
 	case s.ending:

@@ -42,6 +42,8 @@ type socket struct {
 	ending   bool    // nothing more is queued, the close frame follows
 	endBy    time.Time
 	code     int  // of the close frame, until it is written
+	said     bool // our close frame is written
+	answered bool // theirs has come
 	killed   bool // no deadline is set any more
 	gone     bool // serve has ended
 }
@@ -61,21 +63,23 @@ func (s *socket) serve() {
 	if err == nil {
 		err = s.relay(r, m)
 	}
-	var told *envelope.Error
-	if errors.As(err, &told) {
+	told, bad := errors.AsType[*envelope.Error](err)
+	if bad {
 		s.fail(told)
 	} else {
 		s.end(nil)
 	}
 	if m != nil {
-		if told != nil {
+		if bad {
 			r.leave(m, s, "dropped")
 		} else {
 			r.lost(m, s) // unless it left
 		}
 	}
-	s.readUntil(time.Now().Add(2 * linger)) // flush shortens it
-	s.conn().drain()
+	if _, ok := errors.AsType[*websocket.CloseError](err); !ok || !s.closedByBoth(&s.answered) {
+		s.readUntil(time.Now().Add(2 * linger)) // or less, see flush
+		s.conn().drain()
+	}
 }
 
 // join reads the first message and enters the room. Like relay, it returns an
@@ -234,6 +238,15 @@ func (s *socket) kill() {
 	defer s.mu.Unlock()
 	s.killed = true
 	s.conn().SetDeadline(time.Unix(1, 0))
+}
+
+// closedByBoth notes the close frame of one side, said or answered, and tells
+// whether the other's is there too: then the connection may be closed.
+func (s *socket) closedByBoth(side *bool) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	*side = true
+	return s.said && s.answered
 }
 
 // readUntil sets a read deadline, except on a socket that has been killed.
