@@ -140,6 +140,21 @@ func (c *Config) validate() error {
 	return nil
 }
 
+// complete makes what validate cannot default.
+func (c *Config) complete() (err error) {
+	if c.Identity == nil {
+		if c.Identity, err = NewIdentity(); err != nil {
+			return err
+		}
+	}
+	if c.Net == nil {
+		if c.Net, err = newRoomyNet(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // api sets Pion up for data channels and nothing else.
 func (c *Config) api() *webrtc.API {
 	s := webrtc.SettingEngine{LoggerFactory: pionLogs{c.Logger}}
@@ -157,9 +172,7 @@ func (c *Config) api() *webrtc.API {
 	// and its checks tell us where it is. So no multicast is needed.
 	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	s.SetIncludeLoopbackCandidate(c.Loopback)
-	if c.Net != nil {
-		s.SetNet(c.Net)
-	}
+	s.SetNet(c.Net)
 	return webrtc.NewAPI(
 		webrtc.WithSettingEngine(s),
 		webrtc.WithMediaEngine(&webrtc.MediaEngine{}),

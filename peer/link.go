@@ -132,6 +132,15 @@ func (l *Link) Connected(ctx context.Context) error {
 	}
 }
 
+// Usage tells the number of the session in use and the bytes that went
+// through its channels, both ways. Both are zero before the first.
+func (l *Link) Usage() (session int32, bytes int64) {
+	if s := l.now(); s != nil {
+		return s.number, s.moved.Load()
+	}
+	return 0, 0
+}
+
 // Done is closed when the link has ended.
 func (l *Link) Done() <-chan struct{} { return l.done }
 

@@ -30,7 +30,6 @@ type Peer struct {
 	cfg      Config
 	signaler Signaler
 	api      *webrtc.API
-	identity *Identity
 	out      *outbox
 	log      *slog.Logger
 	closing  sync.WaitGroup // links on their way out
@@ -52,15 +51,11 @@ func New(cfg Config, s Signaler) (*Peer, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	if cfg.Identity == nil {
-		identity, err := NewIdentity()
-		if err != nil {
-			return nil, err
-		}
-		cfg.Identity = identity
+	if err := cfg.complete(); err != nil {
+		return nil, err
 	}
 	return &Peer{
-		cfg: cfg, signaler: s, api: cfg.api(), identity: cfg.Identity, out: newOutbox(cfg.Logger),
+		cfg: cfg, signaler: s, api: cfg.api(), out: newOutbox(cfg.Logger),
 		log: cfg.Logger, links: map[string]*Link{},
 	}, nil
 }
@@ -238,7 +233,7 @@ func (p *Peer) usable(url string, s envelope.ICEServer) bool {
 
 // access returns the configuration for the next connection.
 func (p *Peer) access() (webrtc.Configuration, time.Time, error) {
-	certificate, err := p.identity.current()
+	certificate, err := p.cfg.Identity.current()
 	if err != nil {
 		return webrtc.Configuration{}, time.Time{}, err
 	}
