@@ -235,29 +235,81 @@ func TestAllocateAgainOnTheSamePort(t *testing.T) {
 	}
 }
 
-// A short lifetime ends while requests keep coming: the moment at which Pion by
-// itself can panic.
-func TestLifetimeEndsUnderLoad(t *testing.T) {
-	s := start(t, func(c *turnsrv.Config) { c.Quota.PerCredential = 40 })
+// The end of one allocation and the beginning of the next arrive together: the
+// first one's leftovers must not take the second one down.
+func TestAllocateRightBehindTheEnd(t *testing.T) {
+	s := start(t, nil)
+	c := s.raw(t, "udp", s.Credentials("ann"))
+	c.allocate(0)
+	for range 500 {
+		end := c.signed(stun.MethodRefresh, lifetime(0))
+		again := c.signed(stun.MethodAllocate, udpTransport)
+		c.send(end.Raw)
+		c.send(again.Raw)
+		for range 2 {
+			if m := c.receive(); code(t, m) != 0 {
+				t.Fatalf("%s: %d", m.Type, code(t, m))
+			}
+		}
+		c.expect(0, stun.MethodRefresh)
+		c.expect(0, stun.MethodRefresh)
+	}
+}
+
+func TestLifetimeEndsAmongRequests(t *testing.T) {
+	s := start(t, nil)
 	var clients sync.WaitGroup
 	for i := range 8 {
 		c := s.raw(t, "udp", s.Credentials(fmt.Sprint("peer", i)))
+		began := time.Now()
 		c.allocate(0, lifetime(1))
 		clients.Go(func() {
 			for n := 0; ; n++ {
-				var peers []stun.Setter
-				for j := range 60 {
-					peers = append(peers, peer(fmt.Sprintf("127.%d.%d.%d:9", n>>8&0xff, n&0xff, j+1)))
+				to := peer(fmt.Sprintf("127.1.%d.%d:9", i, n%100))
+				if code(t, c.exchange(c.signed(stun.MethodCreatePermission, to))) == 437 {
+					break
 				}
-				m := c.exchange(c.signed(stun.MethodCreatePermission, peers...))
-				if code(t, m) == 437 {
-					return
-				}
+			}
+			if d := time.Since(began); d < 400*time.Millisecond || d > 5*time.Second {
+				t.Errorf("a lifetime of one second lasted %s", d)
 			}
 		})
 	}
 	clients.Wait()
 	if st := s.Stats(); st.Allocations != 0 || st.AllocationsTotal != 8 {
 		t.Errorf("%d of %d allocations live, want 0 of 8", st.Allocations, st.AllocationsTotal)
+	}
+}
+
+func TestDualStackSocket(t *testing.T) {
+	conns, err := turnsrv.ListenUDP(t.Context(), ":0", 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv, err := turnsrv.New(turnsrv.Config{
+		Secret: []byte(testSecret), RelayIP: netip.MustParseAddr("127.0.0.1"), RelayPorts: freePorts(t, 4), Policy: guard.Any,
+	}, conns, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	runUntilEnd(t, srv)
+	port := fmt.Sprint(conns[0].LocalAddr().(*net.UDPAddr).Port)
+	for _, host := range []string{"127.0.0.1", "::1"} {
+		probe, err := net.ListenPacket("udp", net.JoinHostPort(host, "0"))
+		if err != nil {
+			t.Logf("%s: %v", host, err)
+			continue
+		}
+		probe.Close()
+		s := &testServer{Server: srv, udp: net.JoinHostPort(host, port)}
+		c := s.raw(t, "udp", srv.Credentials("ann"))
+		var mapped stun.XORMappedAddress
+		if err := mapped.GetFrom(c.expect(0, stun.MethodBinding)); err != nil || mapped.String() != c.conn.LocalAddr().String() {
+			t.Errorf("mapped address %s, %v; want %s", mapped, err, c.conn.LocalAddr())
+		}
+		c.allocate(0)
+		if got := srv.Allocations(); got[len(got)-1].Client.String() != c.conn.LocalAddr().String() {
+			t.Errorf("client %s, want %s", got[len(got)-1].Client, c.conn.LocalAddr())
+		}
 	}
 }
