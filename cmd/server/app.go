@@ -118,8 +118,8 @@ func (a *app) buildNAT(context.Context) error {
 	return nil
 }
 
-// mappings are the ports worth opening. The relay's own range is not among
-// them: two peers that both use the relay meet inside it.
+// mappings are the ports worth opening: the pages', the relay's, and the range
+// behind it if that is small.
 func (a *app) mappings() []nat.Mapping {
 	list := []nat.Mapping{{Protocol: nat.TCP, InternalPort: a.listen.Port(), Description: "Peerlab pages"}}
 	if a.relay != nil {
@@ -127,6 +127,22 @@ func (a *app) mappings() []nat.Mapping {
 		list = append(list,
 			nat.Mapping{Protocol: nat.UDP, InternalPort: port, Exact: true, Description: "Peerlab relay UDP"},
 			nat.Mapping{Protocol: nat.TCP, InternalPort: port, Exact: true, Description: "Peerlab relay TCP"})
+		list = append(list, a.relayMappings(nat.MaxMappings-len(list))...)
+	}
+	return list
+}
+
+// relayMappings is the relay's whole range if at most n ports, else nothing:
+// half a range would give out addresses that nobody reaches. Two peers that
+// both use the relay meet inside it and need none of this.
+func (a *app) relayMappings(n int) []nat.Mapping {
+	low, high := a.relay.ports.Min, a.relay.ports.Max
+	if int(high-low)+1 > n {
+		return nil
+	}
+	list, err := nat.RelayMappings(low, high, n)
+	if err != nil {
+		a.log.Warn("not mapping the relay's ports", "err", err)
 	}
 	return list
 }
