@@ -71,38 +71,70 @@ function isRelayed({ local, remote }, { remoteCandidates }) {
 
 /** @param {Pair} pair @param {Evidence} evidence @returns {Explanation} */
 function explainDirect({ local, remote }, evidence) {
-  const { name } = evidence;
   if (!local || !remote) return unknown('');
-  const types = `(${local.type} to ${remote.type})`;
+  const sentence = `${direct(local, remote, evidence)} (${local.type} to ${remote.type}).`;
   const tcp = local.protocol === 'tcp' ? ' It runs over TCP: no pair over UDP was chosen.' : '';
-  const here = behindNat(local, evidence.localCandidates);
-  const there = behindNat(remote, evidence.remoteCandidates);
-  return { path: 'direct', sentence: direct() + remapped(local, remote, evidence) + tcp, change: [] };
-
-  function direct() {
-    if (here && there) return `Direct: your router and ${name}'s router let each other's packets through once both had sent one ${types}.`;
-    if (here) return `Direct: ${name} is reachable at an address of its own, and your router lets the answers through ${types}.`;
-    if (there) return `Direct: you are reachable at an address of your own, and ${name}'s router lets the answers through ${types}.`;
-    if (isLoopback(local?.address ?? '') || isLoopback(remote?.address ?? '')) return `Direct, without leaving this computer ${types}.`;
-    if (isPublic(local?.address ?? '') && isPublic(remote?.address ?? '')) return `Direct: both have addresses on the internet, with no NAT between them ${types}.`;
-    if (isLocal(local) && isLocal(remote)) return `Direct on the local network ${types}.`;
-    return `Direct ${types}.`;
-  }
+  return { path: 'direct', sentence: sentence + remapped(local, remote, evidence) + tcp, change: [] };
 }
 
-/** @param {{address: string, mdns: boolean}|null} candidate */
-function isLocal(candidate) { return candidate !== null && (candidate.mdns || isPrivate(candidate.address)); }
+/** @param {Candidate} local @param {Candidate} remote @param {Evidence} evidence */
+function direct(local, remote, { name, localCandidates, remoteCandidates }) {
+  const here = nat(local, localCandidates);
+  const there = nat(remote, remoteCandidates);
+  if (isLoopback(local.address) || isLoopback(remote.address)) return 'Direct, without leaving this computer';
+  if (isNear(remote, remoteCandidates) && (here === 'none' || remote.type === 'host')) return 'Direct on the local network';
+  if (sameOutside(localCandidates, remoteCandidates)) return 'Direct within one network: both of you have the same address to the outside';
+  if (here === 'none' && there === 'none') {
+    return isPublic(local.address) && isPublic(remote.address) ? 'Direct: both have addresses on the internet, with no NAT between them' : 'Direct';
+  }
+  if (here === 'proven' && there === 'proven') {
+    return `Direct: your router and ${name}'s router let each other's packets through once both had sent one`;
+  }
+  if (here === 'proven' && there === 'none' && isPublic(remote.address)) {
+    return `Direct: ${name} is reachable at an address of its own, and your router lets the answers through`;
+  }
+  if (there === 'proven' && here === 'none' && isPublic(local.address)) {
+    return `Direct: you are reachable at an address of your own, and ${name}'s router lets the answers through`;
+  }
+  return `Direct, between the addresses that you and ${name} have to the outside`;
+}
 
 /**
- * The candidate is an address that a NAT lent.
+ * What the candidate tells about a NAT on its side. A browser hides the base of a reflexive candidate; where the port is
+ * the same too, there may be a NAT that keeps ports, or none.
  * @param {Candidate} candidate
  * @param {Description[]} announced of the same side
+ * @returns {'none'|'maybe'|'proven'}
  */
-function behindNat(candidate, announced) {
-  if (candidate.type === 'srflx') return true;
-  // A check that overtook its candidate is peer-reflexive too, and proves nothing about a NAT.
-  return candidate.type === 'prflx' && isPublic(candidate.address) &&
-    announced.some((c) => c.type === 'srflx' && c.address === candidate.address);
+function nat(candidate, announced) {
+  if (candidate.type === 'host' || candidate.type === 'relay') return 'none';
+  const reflexive = announced.filter((c) => c.type === 'srflx' && c.address === candidate.address && c.protocol === candidate.protocol);
+  // A check that overtook its candidate is peer-reflexive too, and proves nothing.
+  if (candidate.type === 'prflx' && reflexive.length === 0) return 'none';
+  if (otherPort(candidate, announced)) return 'proven';
+  const hosts = announced.filter((c) => c.type === 'host' && c.protocol === candidate.protocol);
+  const baseTold = reflexive.some((c) => c.relatedPort > 0 && isTold(c.relatedAddress) && c.relatedAddress !== c.address);
+  const portKept = hosts.some((c) => c.port === candidate.port);
+  return baseTold || (hosts.length > 0 && !portKept) ? 'proven' : 'maybe';
+}
+
+/** @param {string} address */
+function isTold(address) { return address !== '' && address !== '0.0.0.0' && address !== '::'; }
+
+/**
+ * An address of the local network; one behind an mDNS name is, as such a name is found nowhere else.
+ * @param {Candidate} candidate
+ * @param {Description[]} announced
+ */
+function isNear(candidate, announced) {
+  if (candidate.mdns || isPrivate(candidate.address)) return true;
+  return candidate.type === 'host' && candidate.address === '' &&
+    announced.some((c) => c.type === 'host' && c.port === candidate.port && (c.mdns || isPrivate(c.address)));
+}
+
+/** Both sides are seen from outside at the same address. @param {Description[]} local @param {Description[]} remote */
+function sameOutside(local, remote) {
+  return local.some((l) => l.type === 'srflx' && remote.some((r) => r.type === 'srflx' && r.address === l.address));
 }
 
 /** Where a NAT gave another port than STUN had seen, that is worth a sentence. @param {Candidate} local @param {Candidate} remote @param {Evidence} evidence */
