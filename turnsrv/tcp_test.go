@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/netip"
 	"sync"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -43,10 +42,7 @@ func TestTCPClientComesBackFromTheSamePort(t *testing.T) {
 	s := start(t, nil)
 	local := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}
 	for range 20 {
-		dialer := net.Dialer{LocalAddr: local, Control: func(_, _ string, c syscall.RawConn) (err error) {
-			c.Control(func(fd uintptr) { err = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1) })
-			return err
-		}}
+		dialer := net.Dialer{LocalAddr: local}
 		conn, err := dialer.DialContext(t.Context(), "tcp", s.tcp)
 		if err != nil {
 			t.Fatal(err)
