@@ -31,6 +31,7 @@ export function ending(room) {
     say(must('over-title', HTMLElement), title);
     say(must('over-text', HTMLElement), text);
     again.hidden = !may;
+    say(again, code === 'left' || code === 'replaced' ? 'Come back in' : 'Try again');
     for (const id of ['leave', 'rename', 'share-toggle']) must(id, HTMLElement).hidden = true;
     must('banner', HTMLElement).hidden = true;
     must('over-title', HTMLElement).focus();

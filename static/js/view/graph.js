@@ -27,6 +27,7 @@ const empty = /** @type {GraphModel} */ ({ me: '', server: 'new', peers: [] });
 export class Graph {
   #root = svg('svg', { role: 'img' });
   #lines = svg('g');
+  #tags = svg('g');
   #nodes = svg('g');
   #server = house('server');
   #relay = house('relay');
@@ -45,7 +46,7 @@ export class Graph {
     this.#container = container;
     this.#choose = choose;
     this.#me.g.classList.add('me');
-    this.#root.append(this.#lines, this.#server.g, this.#relay.g, this.#nodes);
+    this.#root.append(this.#lines, this.#server.g, this.#relay.g, this.#tags, this.#nodes);
     this.#ghost.g.classList.add('ghost');
     this.#nodes.append(this.#me.g, this.#ghost.g);
     container.append(this.#root);
@@ -74,8 +75,8 @@ export class Graph {
   /** @param {GraphModel} model @param {Place} place @param {number} k */
   #signals(model, place, k) {
     const ends = model.server === 'closed' ? [] : [place.me];
-    // More than two would be a web that hides what matters.
-    if (model.peers.length <= 2) model.peers.forEach((peer, i) => { if (!peer.away) ends.push(place.peers[i]); });
+    // More than one would be a web that hides what matters.
+    if (model.peers.length === 1) model.peers.forEach((peer, i) => { if (!peer.away) ends.push(place.peers[i]); });
     const d = ends.map((p) => {
       const side = p.x < place.server.x ? -1 : 1;
       const top = { x: p.x, y: p.y - 30 * k };
@@ -93,6 +94,7 @@ export class Graph {
       if (here.has(id)) continue;
       node.g.remove();
       line.g.remove();
+      line.tag.remove();
       this.#drawn.delete(id);
     }
     model.peers.forEach((peer, i) => {
@@ -101,8 +103,10 @@ export class Graph {
         drawn = { node: person(), line: line() };
         drawn.node.g.addEventListener('click', () => this.#choose(peer.id));
         drawn.line.g.addEventListener('click', () => this.#choose(peer.id));
+        drawn.line.tag.addEventListener('click', () => this.#choose(peer.id));
         this.#nodes.append(drawn.node.g);
         this.#lines.append(drawn.line.g);
+        this.#tags.append(drawn.line.tag);
         this.#drawn.set(peer.id, drawn);
       }
       set(drawn.node.g, { 'data-state': peer.state, 'data-selected': String(peer.selected) });
@@ -125,7 +129,7 @@ function relayed(peer) { return peer.path === 'relayed' && peer.state !== 'faile
  */
 /** @param {number} width @param {GraphPeer[]} peers @param {number} k @returns {Place} */
 function layout(width, peers, k) {
-  const margin = Math.min(width * 0.17, 130 * k);
+  const margin = Math.min(Math.max(width * 0.15, 60 * k), 130 * k);
   const step = 108 * k;
   const rows = Math.max(1, peers.length);
   const top = (rows === 1 ? 158 : 96) * k;
@@ -185,23 +189,26 @@ function line() {
   const cross = svg('path', { class: 'cross' });
   const back = svg('rect', { class: 'tag-back' });
   const text = svg('text', { class: 'tag', 'text-anchor': 'middle', 'dominant-baseline': 'central' });
-  const g = svg('g', { class: 'link' }, wide, path, flow, cross, back, text);
+  const g = svg('g', { class: 'link' }, wide, path, flow, cross);
+  const tag = svg('g', { class: 'link-tag' }, back, text);
   return {
     g,
+    tag,
     /** @param {Place} place @param {number} i @param {GraphPeer} peer @param {number} k */
     between(place, i, peer, k) {
       const d = way(place.me, place.peers[i], relayed(peer) ? place.relay : null, k);
       for (const p of [wide, path, flow]) set(p, { d });
-      set(g, { 'data-state': peer.state, 'data-path': peer.path, 'data-selected': String(peer.selected) });
+      for (const part of [g, tag]) set(part, { 'data-state': peer.state, 'data-path': peer.path, 'data-selected': String(peer.selected) });
       set(flow, { 'data-flow': peer.up + peer.down < 2000 ? 'none' : peer.up >= peer.down ? 'out' : 'in' });
       const to = place.peers[i], alone = place.peers.length === 1;
       const fork = alone ? 0.25 : 0.4;
       set(cross, { d: peer.state === 'failed' ? crossAt(along(place.me, to, fork), 8 * k) : '' });
-      const room = (to.x - place.me.x) * (alone ? 1 : 0.6) - 64 * k;
-      const size = fill(text, figures(peer), room, k);
-      const spot = relayed(peer)
-        ? alone ? { x: place.relay.x, y: place.relay.y + 19 * k + size.height / 2 } : along({ x: place.relay.x + 40 * k, y: place.relay.y }, to, 0.55)
-        : along(place.me, to, alone ? 0.5 : 0.66);
+      const reach = to.x - place.me.x, words = figures(peer);
+      // Among several on a narrow screen there is room for one figure; the list has the others.
+      const size = fill(text, !alone && reach < 480 * k ? words.slice(0, 1) : words, reach * (alone ? 1 : 0.5) - 64 * k, k);
+      // On a line of its own in the middle; among several at the end, where each has its row.
+      let spot = { x: to.x - 38 * k - size.width / 2, y: to.y };
+      if (alone) spot = relayed(peer) ? { x: place.relay.x, y: place.relay.y + 19 * k + size.height / 2 } : along(place.me, to, 0.5);
       text.setAttribute('transform', `translate(${spot.x} ${spot.y})`);
       set(back, { x: spot.x - size.width / 2, y: spot.y - size.height / 2, width: size.width, height: size.height, rx: 12 * k });
     },

@@ -98,7 +98,8 @@ export class Ladder {
 
   /** x of a lane. @param {number} lane @param {number} k */
   #x(lane, k) {
-    const width = this.#container.clientWidth, left = 74 * k + 34 * k, right = width - 52 * k;
+    const width = this.#container.clientWidth, narrow = width < 480 * k;
+    const left = (narrow ? 82 : 108) * k, right = width - (narrow ? 36 : 52) * k;
     const lanes = this.#rows.lanes.length;
     return lanes < 2 ? (left + right) / 2 : left + ((right - left) * lane) / (lanes - 1);
   }
