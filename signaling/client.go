@@ -47,6 +47,7 @@ type Client struct {
 	url   string
 	log   *slog.Logger
 	inbox chan envelope.Message
+	seen  int64 // number of the last signal; of run
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
@@ -210,6 +211,9 @@ func (c *Client) setLink(l *link) {
 func (c *Client) follow(l *link, welcome *envelope.Welcome) error {
 	stop := context.AfterFunc(c.ctx, l.interrupt)
 	defer stop()
+	if !welcome.Resumed {
+		c.seen = 0
+	}
 	var m envelope.Message = welcome
 	for {
 		select {
@@ -221,6 +225,9 @@ func (c *Client) follow(l *link, welcome *envelope.Welcome) error {
 			return ErrClosed
 		}
 		next, err := l.read()
+		for err == nil && c.known(next) {
+			next, err = l.read()
+		}
 		var refused *envelope.Error
 		switch {
 		case err == nil:
@@ -236,6 +243,17 @@ func (c *Client) follow(l *link, welcome *envelope.Welcome) error {
 			return nil
 		}
 	}
+}
+
+// known tells whether m is a signal that came before the link broke.
+func (c *Client) known(m envelope.Message) bool {
+	s, ok := m.(*envelope.Signal)
+	if !ok || s.N == 0 {
+		return false
+	}
+	known := s.N <= c.seen
+	c.seen = max(c.seen, s.N)
+	return known
 }
 
 func (c *Client) isLeft() bool {

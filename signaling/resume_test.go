@@ -39,7 +39,7 @@ func TestResumeBringsWhatWasMissed(t *testing.T) {
 		t.Errorf("welcome %+v", again)
 	}
 	for i := range 3 {
-		if s := next[*envelope.Signal](b); s.From != wa.Self.ID || s.Candidate.Candidate != fmt.Sprint("candidate ", i) {
+		if s := next[*envelope.Signal](b); s.From != wa.Self.ID || s.N != int64(i+1) || s.Candidate.Candidate != fmt.Sprint("candidate ", i) {
 			t.Errorf("signal %+v", s)
 		}
 	}
@@ -128,9 +128,9 @@ func TestSignalsOnADeadPathAreNotLost(t *testing.T) {
 	a.want("nobody", "ice-restart")
 	next[*envelope.Error](a)
 	fresh, _ := r.resume(room, wb.Resume)
-	for _, want := range []string{"lost 1", "lost 2"} {
-		if s := next[*envelope.Signal](fresh); s.Candidate.Candidate != want {
-			t.Errorf("signal %+v, want %q", s.Candidate, want)
+	for i, want := range []string{"lost 1", "lost 2"} {
+		if s := next[*envelope.Signal](fresh); s.Candidate.Candidate != want || s.N != int64(i+2) {
+			t.Errorf("signal %+v %+v, want %q", s, s.Candidate, want)
 		}
 	}
 }

@@ -26,13 +26,14 @@ type outlet interface {
 
 // member is a place in a room. It outlives its socket by the resume window.
 type member struct {
-	peer   envelope.Peer
-	host   string
-	out    outlet // nil while away
-	away   time.Time
-	missed queue             // signals that came while away
-	token  [sha256.Size]byte // hash of the resume token
-	renew  time.Time         // when fresh credentials are due; zero: never
+	peer    envelope.Peer
+	host    string
+	out     outlet // nil while away
+	away    time.Time
+	signals int64             // sent to it, ever
+	missed  queue             // of those, what may not have arrived
+	token   [sha256.Size]byte // hash of the resume token
+	renew   time.Time         // when fresh credentials are due; zero: never
 }
 
 // room passes messages between its members.
@@ -141,29 +142,34 @@ func (r *room) credentialsLocked(m *member) (servers []envelope.ICEServer, secon
 	return servers, int(ttl / time.Second)
 }
 
-// signal passes s on from m, or tells m why it cannot.
+// signal passes s on from m, or tells m why it cannot. The error says that s
+// does not fit into a frame as we write it.
 func (r *room) signal(m *member, s *envelope.Signal) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.members[m.peer.ID] != m {
+		return nil // dropped a moment ago
+	}
+	target := r.members[s.To]
+	if target == nil || target == m {
+		r.hub.counts.tell(envelope.CodeUnknownPeer)
+		r.sendLocked(m, &envelope.Error{Code: envelope.CodeUnknownPeer, Message: "signal: to names nobody else in this room"})
+		r.dropSlowLocked()
+		return nil
+	}
 	passed := *s
-	passed.To, passed.From = "", m.peer.ID
+	passed.To, passed.From, passed.N = "", m.peer.ID, target.signals+1
 	data, err := envelope.Encode(&passed)
 	if err != nil {
 		return err
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	target := r.members[s.To]
-	switch {
-	case r.members[m.peer.ID] != m:
-		return nil // dropped a moment ago
-	case target == nil || target == m:
-		r.hub.counts.tell(envelope.CodeUnknownPeer)
-		r.sendLocked(m, &envelope.Error{Code: envelope.CodeUnknownPeer, Message: "signal: to names nobody else in this room"})
-	case target.out == nil:
+	target.signals++
+	r.hub.counts.signals.Add(1)
+	if target.out == nil {
 		target.missed.keep(frame{data, true})
-	default:
-		r.pushLocked(target, frame{data, true})
-		r.hub.counts.signals.Add(1)
+		return nil
 	}
+	r.pushLocked(target, frame{data, true})
 	r.dropSlowLocked()
 	return nil
 }

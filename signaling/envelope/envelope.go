@@ -119,10 +119,13 @@ type PeerLeft struct {
 }
 
 // Signal carries exactly one of Description, Candidate and Want from one peer
-// to another. A client fills To; the server replaces it by From.
+// to another. A client fills To; the server replaces it by From, and numbers
+// in N what it sends to one peer, from 1: after a resume a signal may come
+// again, with the number it had.
 type Signal struct {
 	To          string       `json:"to,omitempty"`
 	From        string       `json:"from,omitempty"`
+	N           int64        `json:"n,omitempty"`
 	Session     int32        `json:"session"`
 	Description *Description `json:"description,omitempty"`
 	Candidate   *Candidate   `json:"candidate,omitempty"`

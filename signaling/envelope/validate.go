@@ -116,6 +116,9 @@ func (m *Signal) check() (field, problem string) {
 			return "to", p
 		}
 	}
+	if m.N < 0 {
+		return "n", "is negative"
+	}
 	if m.Session < 1 {
 		return "session", "is missing or below 1"
 	}
