@@ -107,13 +107,13 @@ func (w *tcpWire) serve(c *tcpConn) {
 	if err := c.read(); err != nil {
 		w.front.srv.cfg.Logger.Debug("TURN client's TCP connection ended", "client", c.addr, "cause", err)
 	}
-	c.close()
+	c.close() // from here on it is gone: no more requests of it are handled
 	writer.Wait()
+	w.front.leave(c.addr)
 
-	w.mu.Lock()
+	w.mu.Lock() // only now may another of the same address come
 	delete(w.conns, c.addr)
 	w.mu.Unlock()
-	w.front.leave(c.addr)
 }
 
 // enter makes c the connection of its client address. An earlier one of the same
@@ -165,8 +165,9 @@ func (w *tcpWire) send(p []byte, client netip.AddrPort) error {
 
 func (w *tcpWire) gone(client netip.AddrPort) bool {
 	w.mu.RLock()
-	defer w.mu.RUnlock()
-	return w.conns[client] == nil
+	c := w.conns[client]
+	w.mu.RUnlock()
+	return c == nil || c.ended()
 }
 
 func (w *tcpWire) netAddr(client netip.AddrPort) net.Addr { return net.TCPAddrFromAddrPort(client) }

@@ -144,3 +144,12 @@ func (c *tcpConn) close() {
 		c.conn.Close()
 	})
 }
+
+func (c *tcpConn) ended() bool {
+	select {
+	case <-c.over:
+		return true
+	default:
+		return false
+	}
+}
