@@ -149,6 +149,7 @@ func (s *server) room() string {
 // serverStatus is the part of /api/status that tests look at.
 type serverStatus struct {
 	Relay struct {
+		Mode        string
 		Allocations int
 		Refusals    map[string]uint64
 	}

@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"regexp"
 	"strings"
 	"syscall"
@@ -200,17 +199,6 @@ func TestHalfARequestDoesNotKeepTheServer(t *testing.T) {
 	}
 	s.Signal(syscall.SIGINT)
 	if code := s.Wait(patience); code != 0 {
-		t.Errorf("exit code %d", code)
-	}
-}
-
-// A second interrupt is for those who can't wait; the first one is not lost.
-func TestInterruptWhileStarting(t *testing.T) {
-	t.Parallel()
-	p := start(t)
-	p.Signal(os.Interrupt)
-	// Before main has installed its handler the signal ends the process (-1).
-	if code := p.Wait(patience); code != 0 && code != -1 {
 		t.Errorf("exit code %d", code)
 	}
 }
