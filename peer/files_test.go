@@ -244,8 +244,6 @@ func TestTheSenderWaitsForASlowDisk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sink := &memory{limit: 1 << 20, stall: make(chan struct{})}
 		a, b := newFiles(nil, nil), newFiles(acceptAll(sink), nil)
-		x, y := newPipe()
-		_ = y
 		cut := wire(a, b)
 		out := send(t, a, generated("f", 64<<20))
 		synctest.Wait()
@@ -257,7 +255,6 @@ func TestTheSenderWaitsForASlowDisk(t *testing.T) {
 		}
 		close(sink.stall)
 		ends(t, out, Done)
-		x.close()
 		cut()
 		a.close()
 		b.close()
@@ -294,8 +291,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// brokenSource turns a bit, after the hash of the whole was agreed by the
-// first attempt: what arrives in the end is not what was hashed.
+// truncated ends in the middle, like a file that somebody else writes anew.
 type truncated struct{ Generated }
 
 func (s truncated) ReadAt(p []byte, off int64) (int, error) {

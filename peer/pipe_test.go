@@ -51,15 +51,15 @@ func (p *pipeEnd) Receive(buf []byte) (int, bool, error) {
 		q.mu.Lock()
 		changed := q.changed
 		switch {
-		case q.closed:
-			q.mu.Unlock()
-			return 0, false, io.EOF
-		case len(q.messages) > 0:
+		case len(q.messages) > 0: // what was sent before the end arrives
 			m := q.messages[0]
 			q.messages = q.messages[1:]
 			q.mu.Unlock()
 			q.update(func() {})
 			return copy(buf, m.data), m.text, nil
+		case q.closed:
+			q.mu.Unlock()
+			return 0, false, io.EOF
 		}
 		q.mu.Unlock()
 		<-changed

@@ -22,7 +22,7 @@ func ParseSize(s string) (int64, error) {
 	}
 	unit := strings.ToLower(strings.TrimSpace(s[len(digits):]))
 	base := 1000.0
-	if strings.HasSuffix(unit, "ib") {
+	if strings.Contains(unit, "i") {
 		base = 1024
 	}
 	unit = strings.TrimSuffix(strings.TrimSuffix(unit, "b"), "i")
