@@ -96,3 +96,8 @@ export function puppet(end) {
   });
   return { frames, chunks, say: (frame) => end.send(typeof frame === 'object' && !(frame instanceof Uint8Array) ? JSON.stringify(frame) : frame) };
 }
+
+/** Resolves in the very turn in which check() holds, not when a rate-limited event tells of it. */
+export async function when(check) {
+  while (!check()) await new Promise((next) => setImmediate(next));
+}

@@ -2,7 +2,7 @@ import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { Files } from '../static/js/net/files.js';
-import { channelPair, cut, puppet, settle, until } from './channel.js';
+import { channelPair, cut, puppet, settle, until, when } from './channel.js';
 
 const sha = (bytes) => createHash('sha256').update(bytes).digest('hex');
 const file = (name, bytes, type = 'text/plain') => new File([bytes], name, { type });
@@ -67,7 +67,7 @@ test('they take turns: a small file is not behind a large one', async (t) => {
   const { a, connect } = pair(t);
   connect();
   const [large, small] = a.offer([file('large', randomBytes(8 << 20)), file('small', randomBytes(1 << 20))]);
-  await until(a, ['change'], () => small.finished);
+  await when(() => small.finished);
   assert.equal(small.state, 'done');
   assert.ok(!large.finished);
 });
@@ -78,7 +78,7 @@ test('after a cut it goes on at what was written, without asking again', async (
   const bytes = randomBytes(12 << 20);
   let [x] = connect();
   const [out] = a.offer([file('big', bytes)]);
-  await until(a, ['change'], () => out.acked > 3 << 20);
+  await when(() => out.acked > 3 << 20);
   cut(x);
   assert.equal(out.state, 'interrupted');
   assert.equal(b.transfers[0].state, 'interrupted');
@@ -144,7 +144,7 @@ test('decline, and cancel from either side', async (t) => {
   });
   connect();
   const [no, mine, theirs] = a.offer([file('no', 'x'), file('mine', randomBytes(10 << 20)), file('theirs', randomBytes(10 << 20))]);
-  await until(a, ['change'], () => mine.acked > 0 && theirs.acked > 0);
+  await when(() => mine.acked > 0 && theirs.acked > 0);
   mine.cancel();
   b.transfers.find((x) => x.name === 'theirs').cancel();
   await Promise.all([finished(a), finished(b)]);
@@ -160,7 +160,7 @@ test('it moves only while neither side has it paused', async (t) => {
   const [x] = connect();
   const bytes = randomBytes(6 << 20);
   const [out] = a.offer([file('f', bytes)]);
-  await until(a, ['change'], () => out.acked > 1 << 20);
+  await when(() => out.acked > 1 << 20);
   const inn = b.transfers[0];
   out.pause();
   inn.pause();
@@ -191,7 +191,7 @@ test('a slow disk slows the sender', async (t) => {
   connect();
   const bytes = randomBytes(18 << 20);
   const [out] = a.offer([file('f', bytes)]);
-  await until(a, ['change'], () => out.offset > 15 << 20);
+  await when(() => out.offset > 15 << 20);
   await settle(300);
   assert.equal(out.acked, 0);
   assert.ok(out.offset <= 16 << 20, `${out.offset} bytes without an ack`);
