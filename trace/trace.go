@@ -68,6 +68,11 @@ type Event struct {
 	From, To string
 	Name     string
 	Text     string
+	// Lost tells that a message never arrived.
+	Lost bool
+	// Took is how long a message was on its way, if that is known when it is
+	// recorded; At is when it left.
+	Took time.Duration
 	// Span joins the beginning and the end of a span; 0 is none.
 	Span  uint64
 	Value float64
@@ -89,6 +94,8 @@ type eventJSON struct {
 	To    string            `json:"to,omitempty"`
 	Name  string            `json:"name,omitempty"`
 	Text  string            `json:"text,omitempty"`
+	Lost  bool              `json:"lost,omitempty"`
+	Took  time.Duration     `json:"took_ns,omitempty"`
 	Span  uint64            `json:"span,omitempty"`
 	Value *float64          `json:"value,omitempty"`
 	Unit  string            `json:"unit,omitempty"`
@@ -99,7 +106,7 @@ type eventJSON struct {
 func (e Event) MarshalJSON() ([]byte, error) {
 	j := eventJSON{
 		Seq: e.Seq, At: e.At, Kind: e.Kind, Layer: e.Layer, From: e.From, To: e.To, Name: e.Name,
-		Text: e.Text, Span: e.Span, Unit: e.Unit, Attrs: e.Attrs,
+		Text: e.Text, Lost: e.Lost, Took: e.Took, Span: e.Span, Unit: e.Unit, Attrs: e.Attrs,
 	}
 	if e.Kind == Sample || e.Kind == Fact || e.Value != 0 {
 		j.Value = &e.Value
@@ -116,7 +123,7 @@ func (e *Event) UnmarshalJSON(b []byte) error {
 	}
 	*e = Event{
 		Seq: j.Seq, At: j.At, Kind: j.Kind, Layer: j.Layer, From: j.From, To: j.To, Name: j.Name,
-		Text: j.Text, Span: j.Span, Unit: j.Unit, Attrs: j.Attrs,
+		Text: j.Text, Lost: j.Lost, Took: j.Took, Span: j.Span, Unit: j.Unit, Attrs: j.Attrs,
 	}
 	if j.Value != nil {
 		e.Value = *j.Value
