@@ -12,7 +12,7 @@
  * @property {import('./history.js').Histories} histories
  * @property {Unread} unread
  * @property {(words: string) => void} announce says something to a screen reader
- * @property {(words: string, tone?: 'info'|'bad') => void} notice shows a passing line
+ * @property {(words: string, tone?: 'info'|'warn'|'bad') => void} notice shows a passing line
  */
 
 /** Counts messages nobody looked at yet. Fires 'change'. */

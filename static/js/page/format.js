@@ -21,6 +21,7 @@ export function rate(n) {
 /** @param {number} value milliseconds */
 export function ms(value) {
   if (value >= 9995) return `${three(value / 1000)} s`;
+  if (value < 0.05) return '< 0.1 ms';
   return `${value < 10 ? value.toFixed(1) : Math.round(value)} ms`;
 }
 

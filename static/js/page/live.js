@@ -14,7 +14,10 @@ function adopt(have, want) {
   if (have.isEqualNode(want)) return;
   const same = have.nodeName === want.nodeName && have.childElementCount === want.childElementCount;
   if (!same || want.childElementCount === 0 || [...want.childNodes].some(isWords)) {
-    have.replaceWith(document.importNode(want, true));
+    const focused = have.contains(document.activeElement);
+    const fresh = document.importNode(want, true);
+    have.replaceWith(fresh);
+    if (focused) /** @type {HTMLElement|null} */ (fresh.matches('button, a') ? fresh : fresh.querySelector('button, a'))?.focus();
     return;
   }
   for (const { name, value } of want.attributes) have.setAttribute(name, value);

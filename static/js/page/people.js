@@ -87,7 +87,7 @@ function describe(link) {
   if (link.state === 'connected' && stats) {
     if (stats.rtt !== null) words.push(ms(stats.rtt));
     const total = stats.sendRate + stats.receiveRate;
-    if (total > 2000) words.push(rate(total));
+    if (total > 4000) words.push(rate(total));
   }
   return words.join(' · ');
 }

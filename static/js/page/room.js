@@ -3,6 +3,7 @@
 // In the console, `peerlab.room` and `peerlab.recorder` are there to look at.
 import { Recorder } from '../inspect/recorder.js';
 import { Room } from '../net/room.js';
+import { Banner } from './banner.js';
 import { chat } from './chat.js';
 import { Unread } from './context.js';
 import { must, say } from './dom.js';
@@ -21,7 +22,7 @@ import { shortcuts, showSection } from './shortcuts.js';
 
 const main = must('main', HTMLElement);
 const path = must('path', HTMLSelectElement);
-const banner = must('banner', HTMLElement);
+const banner = new Banner();
 /** @type {Record<string, string>} */
 const signalingWords = { new: '', connecting: 'connecting', open: 'connected', reconnecting: 'reconnecting', closed: 'closed' };
 
@@ -36,7 +37,7 @@ function enter(name) {
   Object.assign(window, { peerlab: { room, recorder } });
 
   const announce = (/** @type {string} */ words) => say(must('announce', HTMLElement), words);
-  const context = { room, recorder, selection: new Selection(room), histories: new Histories(), unread: new Unread(), announce, notice };
+  const context = { room, recorder, selection: new Selection(room), histories: new Histories(), unread: new Unread(), announce, notice: banner.pass.bind(banner) };
   main.dataset.phase = 'in';
   people(context);
   chat(context);
@@ -47,35 +48,25 @@ function enter(name) {
   room.join();
 }
 
-let passing = 0;
-/** A line that goes away by itself. @param {string} words @param {'info'|'bad'} [tone] */
-function notice(words, tone = 'info') {
-  clearTimeout(passing);
-  banner.className = `banner ${tone}`;
-  banner.hidden = false;
-  say(banner, words);
-  passing = window.setTimeout(() => { banner.hidden = true; }, 7000);
-}
-
 /** What surrounds the panels: the header, the banner, the end. @param {import('./context.js').Context} context @param {string} name */
 function frame({ room, selection, unread, announce }, name) {
   const chip = must('signaling', HTMLElement), leave = must('leave', HTMLButtonElement), rename = must('rename', HTMLButtonElement);
   const over = ending(room);
   const title = document.title;
   let before = room.state;
+  /** why the server let us go, while we stay without it @type {{code: string, message: string}|null} */
+  let last = null;
 
   function draw() {
     chip.dataset.state = room.state;
     say(chip, signalingWords[room.state] ?? room.state);
     if (room.state !== before) {
       if (room.state === 'reconnecting') {
-        clearTimeout(passing);
-        banner.className = 'banner warn';
-        banner.hidden = false;
-        say(banner, 'The server cannot be reached; trying again. What is connected between you and the others goes on.');
-      } else if (before === 'reconnecting') banner.hidden = true;
+        banner.hold('The server cannot be reached; trying again. What is connected between you and the others goes on.', 'warn');
+      } else if (room.state === 'open') banner.release();
       before = room.state;
     }
+    if (last && !alive(room)) over(last.code, last.message);
     for (const spot of document.querySelectorAll('[data-target]')) {
       spot.textContent = spot.closest('#inspect') ? (selection.link ? `you and ${selection.link.peer.name}` : '') : `to ${selection.words}`;
     }
@@ -90,11 +81,18 @@ function frame({ room, selection, unread, announce }, name) {
     rememberName('');
     location.reload();
   });
+  // Gone for good: without this the others would wait half a minute for us to come back.
+  window.addEventListener('pagehide', () => room.leave());
+  window.addEventListener('pageshow', (e) => { if (e.persisted) location.reload(); });
   path.addEventListener('change', () => room.setPath(/** @type {PathChoice} */ (path.value)));
   room.addEventListener('error', (e) => {
     const { code, message, fatal } = /** @type {CustomEvent<RoomError>} */ (e).detail;
-    if (fatal) over(code, message);
-    else notice(message, 'bad');
+    if (fatal && code !== 'replaced' && alive(room)) {
+      // A room that ended takes nothing from those who are connected already.
+      last = { code, message };
+      banner.hold('The server has let go of this room. What is connected between you goes on until you leave, but nobody new can come in.', 'warn');
+    } else if (fatal) over(code, message);
+    else banner.pass(message, 'bad');
   });
   room.addEventListener('link', (e) => announce(`${/** @type {CustomEvent<import('../net/link.js').Link>} */ (e).detail.peer.name} is here`));
   room.addEventListener('unlink', (e) => announce(`${/** @type {CustomEvent<import('../net/link.js').Link>} */ (e).detail.peer.name} has left`));
@@ -106,6 +104,11 @@ function frame({ room, selection, unread, announce }, name) {
   draw();
 }
 
+/** Somebody can still be spoken to. @param {Room} room */
+function alive(room) {
+  return [...room.links.values()].some(({ state }) => state === 'connected' || state === 'interrupted');
+}
+
 function invite() {
   const button = document.getElementById('invite');
   if (!(button instanceof HTMLButtonElement)) return;
@@ -115,10 +118,10 @@ function invite() {
       const answer = await fetch(`/rooms/${encodeURIComponent(main.dataset.room ?? '')}/invite`, { method: 'POST', headers: { Accept: 'application/json' } });
       if (!answer.ok) {
         const why = await answer.json().catch(() => ({}));
-        notice(why.message ?? `The server answered ${answer.status}.`, 'bad');
+        banner.pass(why.message ?? `The server answered ${answer.status}.`, 'bad');
       }
     } catch {
-      notice('The server cannot be reached.', 'bad');
+      banner.pass('The server cannot be reached.', 'bad');
     }
     button.disabled = false;
   });

@@ -22,6 +22,9 @@ import { ms, rate } from '../page/format.js';
 /** @typedef {{me: string, server: string, peers: GraphPeer[]}} GraphModel */
 /** @typedef {{x: number, y: number}} Point */
 
+/** Bytes a second below which a line is quiet: checks and pings alone make about a third of it. */
+const flowing = 4000;
+
 const empty = /** @type {GraphModel} */ ({ me: '', server: 'new', peers: [] });
 
 export class Graph {
@@ -199,7 +202,7 @@ function line() {
       const d = way(place.me, place.peers[i], relayed(peer) ? place.relay : null, k);
       for (const p of [wide, path, flow]) set(p, { d });
       for (const part of [g, tag]) set(part, { 'data-state': peer.state, 'data-path': peer.path, 'data-selected': String(peer.selected) });
-      set(flow, { 'data-flow': peer.up + peer.down < 2000 ? 'none' : peer.up >= peer.down ? 'out' : 'in' });
+      set(flow, { 'data-flow': peer.up + peer.down < flowing ? 'none' : peer.up >= peer.down ? 'out' : 'in' });
       const to = place.peers[i], alone = place.peers.length === 1;
       const fork = alone ? 0.25 : 0.4;
       set(cross, { d: peer.state === 'failed' ? crossAt(along(place.me, to, fork), 8 * k) : '' });
@@ -268,8 +271,8 @@ function figures(peer) {
   }
   const parts = [];
   if (peer.rtt !== null) parts.push(ms(peer.rtt));
-  if (peer.up >= 2000) parts.push(`↑ ${rate(peer.up)}`);
-  if (peer.down >= 2000) parts.push(`↓ ${rate(peer.down)}`);
+  if (peer.up >= flowing) parts.push(`↑ ${rate(peer.up)}`);
+  if (peer.down >= flowing) parts.push(`↓ ${rate(peer.down)}`);
   return parts.length ? parts : [peer.path];
 }
 
