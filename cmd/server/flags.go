@@ -18,16 +18,16 @@ var errHelp = errors.New("help was asked for")
 // flags is the command line. Every flag is also read from the environment as
 // PEERLAB_ and its name in capitals.
 type flags struct {
-	Addr        string    `default:":8080" placeholder:"HOST:PORT" help:"Where the pages and the signaling listen."`
+	Addr        string    `default:":8080" placeholder:"HOST:PORT" help:"Where the pages and the signaling listen. Default ${default}."`
 	PublicURL   publicURL `placeholder:"URL" help:"The URL people reach this server by, when it is not one of its own addresses (a domain, a reverse proxy)."`
-	TurnAddr    string    `default:":3478" placeholder:"HOST:PORT" help:"Where STUN and TURN listen, on UDP and TCP; \"off\" for no relay."`
-	RelayIP     relayIP   `name:"relay-ip" default:"auto" placeholder:"IP" help:"The IPv4 address that relayed peers are reached by. auto: the address of the default route, else of the first interface."`
-	RelayPorts  portRange `default:"50000-50999" placeholder:"MIN-MAX" help:"The UDP ports that relayed peers are reached by."`
+	TurnAddr    string    `default:":3478" placeholder:"HOST:PORT" help:"Where STUN and TURN listen, on UDP and TCP; \"off\" for no relay. Default ${default}."`
+	RelayIP     relayIP   `name:"relay-ip" default:"auto" placeholder:"IP" help:"The IPv4 address that relayed peers are reached by. auto: the address of the default route, else of the first interface. Default ${default}."`
+	RelayPorts  portRange `default:"50000-50999" placeholder:"MIN-MAX" help:"The UDP ports that relayed peers are reached by. Default ${default}."`
 	TurnSecret  string    `placeholder:"TEXT" help:"The secret that relay credentials are made from; the same as coturn's static-auth-secret. Random when not set."`
 	TurnPeers   string    `default:"auto" enum:"auto,public,lan,any" help:"Which addresses the relay may talk to: auto, public, lan (public and private) or any. auto: lan if the relay's own address is private, else public."`
 	ICEServers  string    `name:"ice-servers" placeholder:"FILE|JSON" help:"Use these STUN/TURN servers instead of our own relay: a JSON array of {urls, username, credential}. {host} in a URL is the host the visitor came to. A TURN server without a username gets credentials made from the TURN secret."`
 	UPnP        bool      `name:"upnp" help:"Ask the router to forward the HTTP and TURN ports while the server runs."`
-	StunServers []string  `default:"stun.cloudflare.com:3478,stun.l.google.com:19302" placeholder:"HOST:PORT" help:"Who to ask for this host's public address; asked only when --upnp is on or someone at this machine presses the button."`
+	StunServers []string  `default:"stun.cloudflare.com:3478,stun.l.google.com:19302" placeholder:"HOST:PORT" help:"Who to ask for this host's public address; asked only when --upnp is on or someone at this machine presses the button. Default ${default}."`
 
 	MaxPeers       int            `default:"8" help:"Peers in a room, 2 to 64."`
 	AllowedHosts   []string       `placeholder:"NAME" help:"Host names to answer to, beside IP addresses, localhost, this machine's name and the public URL's host."`
