@@ -49,8 +49,8 @@ type Config struct {
 	Identity *Identity
 	// Net replaces the network of the machine, for tests on a virtual one.
 	Net transport.Net
-	// Loopback makes candidates of loopback addresses, too: for two peers on
-	// a machine without a network.
+	// Loopback makes candidates of loopback addresses, too. A machine that
+	// has no others does so anyway.
 	Loopback bool
 	// Timing has a good default in each field that is zero.
 	Timing Timing
@@ -151,6 +151,7 @@ func (c *Config) complete() (err error) {
 		if c.Net, err = newRoomyNet(); err != nil {
 			return err
 		}
+		c.Loopback = c.Loopback || !connectedToAnything(c.Net)
 	}
 	return nil
 }

@@ -48,3 +48,18 @@ func (r roomyNet) ListenPacket(network, address string) (net.PacketConn, error) 
 	}
 	return c, err
 }
+
+// connectedToAnything tells whether there is an address besides loopback.
+func connectedToAnything(n transport.Net) bool {
+	interfaces, err := n.Interfaces()
+	if err != nil {
+		return false
+	}
+	for _, i := range interfaces {
+		addresses, err := i.Addrs()
+		if i.Flags&net.FlagUp != 0 && i.Flags&net.FlagLoopback == 0 && err == nil && len(addresses) > 0 {
+			return true
+		}
+	}
+	return false
+}
