@@ -101,8 +101,8 @@ const table = [
 
   ['waiting', { state: 'connecting', local: [], remote: [], pairs: [] }, 'unknown', /Waiting for the addresses of Ann/],
   ['trying', { state: 'connecting', local: HOME, remote: THEIRS, pairs: [silent()] }, 'unknown', /1 pair tried until now/],
-  ['interrupted', { state: 'interrupted', local: HOME, remote: THEIRS, pairs: [] }, 'unknown', /broke/],
-  ['connected without a selected pair', { local: HOME, remote: THEIRS, pairs: [] }, 'unknown', /does not tell/],
+  ['interrupted', { state: 'interrupted', local: HOME, remote: THEIRS, pairs: [] }, 'unknown', /no path to Ann now/],
+  ['connected without a selected pair', { local: HOME, remote: THEIRS, pairs: [] }, 'unknown', /not known yet/],
 ];
 
 for (const [what, { local, remote, pairs, path = 'any', state = 'connected', ice = 'connected' }, wantPath, wanted, unwanted] of table) {

@@ -192,6 +192,25 @@ test('no way through: it is said, and tried again with growing pauses, not in a 
   assert.deepEqual(states(p), ['connected', 'connected']);
 });
 
+test('both sides say that it failed, whoever does the trying, and say so no more when it works', async (t) => {
+  const p = pair(t);
+  await p.begin();
+  p.world.broken = true;
+  p.links.new.newSession();
+  await settle(40);
+  assert.deepEqual(states(p), ['interrupted', 'interrupted']);
+  mock.timers.tick(14_000);
+  assert.deepEqual(states(p), ['failed', 'failed']);
+  assert.match(p.links.old.explanation.sentence, /^Failed/);
+  p.world.broken = false;
+  p.links.old.newSession();
+  await settle(40);
+  assert.deepEqual(states(p), ['connected', 'connected']);
+  mock.timers.tick(60_000);
+  await settle();
+  assert.deepEqual(states(p), ['connected', 'connected']);
+});
+
 test('a lost offer is made again, and the socket is suspected', async (t) => {
   const p = pair(t);
   let lost = 0;

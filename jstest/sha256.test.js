@@ -38,10 +38,10 @@ test('hex again is the same, update after it is refused', () => {
   assert.throws(() => hash.update(new Uint8Array(1)));
 });
 
-test('more than 512 MiB: the length is told in 64 bits', { skip: !process.env.SLOW }, () => {
+test('more than 512 MiB: the length is told in 64 bits', () => {
   const hash = new Sha256();
   const node = createHash('sha256');
   const piece = new Uint8Array(1 << 20);
-  for (let i = 0; i < 600; i++) { hash.update(piece); node.update(piece); }
+  for (let i = 0; i < 513; i++) { hash.update(piece); node.update(piece); }
   assert.equal(hash.hex(), node.digest('hex'));
 });

@@ -42,10 +42,10 @@ export function explain(evidence) {
   if (state === 'failed') return explainFailure(evidence);
   if (state === 'closed') return unknown('Closed.');
   if (state === 'new') return unknown(`Waiting for ${name} to begin.`);
-  if (state === 'interrupted') return unknown(`The path to ${name} broke; another one is being looked for.`);
+  if (state === 'interrupted') return unknown(`There is no path to ${name} now; one is being looked for.`);
   if (state === 'connecting') return unknown(connecting(evidence));
   const selected = snapshot?.selected;
-  if (!selected?.local || !selected.remote) return unknown('Connected; the browser does not tell over which path.');
+  if (!selected?.local || !selected.remote) return unknown('Connected; over which path is not known yet.');
   return isRelayed(selected, evidence) ? explainRelayed(selected, evidence) : explainDirect(selected, evidence);
 }
 

@@ -20,6 +20,8 @@ import { Session } from './session.js';
 const SETUP_POLL = 100; // ms between snapshots until SETTLED after it connected
 const POLL = 1000;
 const SETTLED = 2000;
+// After that long without a connection it is said to have failed, though the attempts go on.
+const FAILED_AFTER = 14_000; // ms
 // A peer that starts sessions all the time would have us make connections until the browser refuses.
 const SESSIONS = 30; // a minute
 const RESTARTS = 1000; // ms between two ICE restarts the other side asks for
@@ -66,6 +68,8 @@ export class Link extends EventTarget {
   #watch = null;
   #ever = false;
   #failed = false;
+  /** @type {ReturnType<typeof setTimeout>|undefined} */
+  #failing;
   #closed = false;
   #connectionState = '';
   #connectedAt = 0;
@@ -93,7 +97,6 @@ export class Link extends EventTarget {
         this.#renew();
       },
       reachable: () => !this.away && options.online(),
-      lost: () => this.#setFailed(true),
     });
   }
 
@@ -124,8 +127,10 @@ export class Link extends EventTarget {
   /** A new connection in place of the one there is. */
   newSession() {
     if (this.#closed) return;
-    this.#setFailed(false);
+    this.#failed = false;
+    this.#stopWaiting();
     this.#renew();
+    this.#update();
   }
 
   /**
@@ -185,6 +190,7 @@ export class Link extends EventTarget {
     if (this.#closed) return;
     this.#closed = true;
     this.#recovery.close();
+    this.#stopWaiting();
     this.#drop();
     this.files.close(reason);
     this.#update();
@@ -283,11 +289,13 @@ export class Link extends EventTarget {
       if (this.state !== 'connected') this.#connectedAt = performance.now();
       this.#ever = true;
       this.#failed = false;
+      this.#stopWaiting();
       this.#recovery.connected();
     } else if (session && connectionState !== this.#connectionState) {
       if (connectionState === 'disconnected') this.#recovery.disconnected();
       if (connectionState === 'failed') this.#onFailed(session);
     }
+    if (!connected && !this.#closed) this.#failing ??= setTimeout(() => this.#giveUp(), FAILED_AFTER);
     this.#connectionState = connectionState;
     const before = this.state;
     this.state = this.#work(connected);
@@ -312,10 +320,14 @@ export class Link extends EventTarget {
     return this.session === 0 ? 'new' : 'connecting';
   }
 
-  /** @param {boolean} failed */
-  #setFailed(failed) {
-    this.#failed = failed;
+  #giveUp() {
+    this.#failed = true;
     this.#update();
+  }
+
+  #stopWaiting() {
+    clearTimeout(this.#failing);
+    this.#failing = undefined;
   }
 
   /** Takes a snapshot now and again, until the session is over. */

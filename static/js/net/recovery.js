@@ -21,7 +21,6 @@ const ANSWERER = 1.2;
  * @property {() => void} restart restart ICE
  * @property {() => void} renew start a new session, or ask for one
  * @property {() => boolean} reachable messages reach the peer now
- * @property {() => void} lost another attempt did not help
  * @property {() => number} [random]
  */
 
@@ -132,7 +131,6 @@ export class Recovery {
     }
     this.#pending = null;
     this.attempts++;
-    if (!this.#ever || this.attempts > 1) this.#options.lost();
     this.#watch();
     if (step === 'restart') this.#options.restart();
     else this.#options.renew();
