@@ -331,6 +331,29 @@ test('the seventeenth offer is busy, and a known id does not ask twice', async (
   assert.deepEqual(frames.map((f) => f.code), ['busy']);
 });
 
+test('a name that is made to be read backwards is not', async (t) => {
+  const { files, say } = hostile(t);
+  say({ t: 'offer', id: ID, name: 'report\u202Efdp.exe', size: 1, mime: '' });
+  await settle(5);
+  assert.equal(files.transfers[0].name, 'reportfdp.exe');
+});
+
+test('a sender that looks at the window before a chunk is not stopped for it', async (t) => {
+  const { files, say, frames } = hostile(t);
+  const piece = (60 << 10) - 24;
+  say({ t: 'offer', id: ID, name: 'f', size: 64 << 20, mime: '' });
+  await settle(5);
+  files.transfers[0].accept(sink({ gate: new Promise(() => {}) }));
+  let at = 0;
+  for (; at < 16 << 20; at += piece) say(chunk(at, piece));
+  await when(() => files.transfers[0].offset === at);
+  assert.equal(files.transfers[0].state, 'active');
+  say(chunk(at, piece));
+  await when(() => files.transfers[0].finished);
+  await settle();
+  assert.equal(frames.find((f) => f.t === 'cancel').code, 'bad-frame');
+});
+
 test('offers and cancels all day leave a bounded list', async (t) => {
   const { files, say } = hostile(t);
   for (let i = 0; i < 1000; i++) {

@@ -69,12 +69,13 @@ export class Bench extends Conversation {
    * @returns {Promise<BenchResult>} rejects when it is refused, cut, or nothing arrived
    */
   run({ dir, ms }) {
+    if (!(ms >= 100 && ms <= 30_000)) return Promise.reject(new RangeError('A measurement takes 100 to 30,000 ms.'));
     if (!this.open) return Promise.reject(new Error('There is no connection.'));
     if (this.#run) return Promise.reject(new Error('A measurement is going on.'));
     const id = this.#nextId++;
     return new Promise((resolve, reject) => {
       this.#begin({ id, mine: true, dir, limit: ms, resolve, reject });
-      this.sendFrame({ t: 'run', id, dir, ms });
+      this.sendFrame({ t: 'run', id, dir, ms: Math.round(ms) });
     });
   }
 

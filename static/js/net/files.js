@@ -19,6 +19,8 @@ const LOW_WATER = 1 << 20;
 const TICK = 250; // ms: acks and rates
 const CHANGE = 100; // ms between two 'change'
 const KEPT = 200; // transfers that are over
+// Marks that turn the direction of reading make fdp.exe look like exe.pdf.
+const TURNING = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 const CODES = new Set(['declined', 'cancelled', 'too-large', 'no-space', 'bad-hash', 'bad-frame', 'busy', 'failed']);
 
 /** Fires 'change' (at most ten times a second) and 'offer' (detail: Transfer that waits for accept or decline). */
@@ -122,7 +124,7 @@ export class Files extends Conversation {
   /** @param {Frame} frame */
   #offered(frame) {
     const id = idField(frame);
-    const name = stringField(frame, 'name', 1, 255);
+    const name = stringField(frame, 'name', 1, 255).replace(TURNING, '') || 'file';
     if (/[/\\\u0000-\u001f\u007f]/.test(name) || name === '.' || name === '..') throw new ProtocolError('offer: name is not a bare file name');
     const size = intField(frame, 'size', 0, Number.MAX_SAFE_INTEGER);
     const mime = frame.mime === undefined ? '' : stringField(frame, 'mime', 0, 255);
