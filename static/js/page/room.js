@@ -23,6 +23,8 @@ import { shortcuts, showSection } from './shortcuts.js';
 const main = must('main', HTMLElement);
 const path = must('path', HTMLSelectElement);
 const banner = new Banner();
+/** How long, without a room, an interrupted connection may take to come back by itself, in milliseconds. */
+const patience = 15_000;
 /** @type {Record<string, string>} */
 const signalingWords = { new: '', connecting: 'connecting', open: 'connected', reconnecting: 'reconnecting', closed: 'closed' };
 
@@ -56,6 +58,7 @@ function frame({ room, selection, unread, announce }, name) {
   let before = room.state;
   /** why the server let us go, while we stay without it @type {{code: string, message: string}|null} */
   let last = null;
+  let waiting = 0;
 
   function draw() {
     chip.dataset.state = room.state;
@@ -66,7 +69,8 @@ function frame({ room, selection, unread, announce }, name) {
       } else if (room.state === 'open') banner.release();
       before = room.state;
     }
-    if (last && !alive(room)) over(last.code, last.message);
+    if (alive(room)) waiting = clearTimeout(waiting) ?? 0;
+    else if (last && !waiting) waiting = window.setTimeout(() => last && over(last.code, last.message), patience);
     for (const spot of document.querySelectorAll('[data-target]')) {
       spot.textContent = spot.closest('#inspect') ? (selection.link ? `you and ${selection.link.peer.name}` : '') : `to ${selection.words}`;
     }
@@ -104,10 +108,8 @@ function frame({ room, selection, unread, announce }, name) {
   draw();
 }
 
-/** Somebody can still be spoken to. @param {Room} room */
-function alive(room) {
-  return [...room.links.values()].some(({ state }) => state === 'connected' || state === 'interrupted');
-}
+/** Somebody can be spoken to. @param {Room} room */
+function alive(room) { return [...room.links.values()].some((link) => link.state === 'connected'); }
 
 function invite() {
   const button = document.getElementById('invite');
@@ -119,7 +121,7 @@ function invite() {
       if (!answer.ok) {
         const why = await answer.json().catch(() => ({}));
         banner.pass(why.message ?? `The server answered ${answer.status}.`, 'bad');
-      }
+      } else banner.pass('The Go peer is on its way.');
     } catch {
       banner.pass('The server cannot be reached.', 'bad');
     }
