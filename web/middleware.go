@@ -141,13 +141,21 @@ func headers(next http.Handler) http.Handler {
 		}, "; "))
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		if trustworthy(r) {
+			h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		}
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Permissions-Policy", "camera=(), microphone=(), geolocation=(), payment=(), usb=()")
 		h.Set("Cache-Control", "no-store")
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		next.ServeHTTP(w, r)
 	})
+}
+
+// trustworthy tells whether a browser takes our origin for a secure one. On any
+// other it ignores the opener policy, with an error in the console of each page.
+func trustworthy(r *http.Request) bool {
+	return r.TLS != nil || loopbackHost(r.Host) || strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https")
 }
 
 // knownHost refuses names that are not ours, so that a page elsewhere cannot

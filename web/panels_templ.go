@@ -306,7 +306,7 @@ func ladderTab() templ.Component {
 			templ_7745c5c3_Var11 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 18, "<div id=\"view-ladder\" role=\"tabpanel\" aria-labelledby=\"tab-ladder\" class=\"view\"><div class=\"view-tools\"><button type=\"button\" class=\"button small\" id=\"ladder-pause\" aria-pressed=\"false\">Pause</button> <label class=\"check\"><input type=\"checkbox\" id=\"ladder-table\"> <span>as a table</span></label> <span class=\"spacer\"></span> <span id=\"ladder-count\" class=\"muted mono\"></span></div><div id=\"layers\" class=\"layers\" role=\"group\" aria-label=\"Layers shown\"></div><div id=\"ladder\" class=\"ladder\" data-testid=\"ladder\" tabindex=\"0\" role=\"region\" aria-label=\"Ladder of messages\"></div></div>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 18, "<div id=\"view-ladder\" role=\"tabpanel\" aria-labelledby=\"tab-ladder\" class=\"view\"><div class=\"view-tools\"><button type=\"button\" class=\"button small\" id=\"ladder-pause\" aria-pressed=\"false\">Pause</button> <label class=\"check\"><input type=\"checkbox\" id=\"ladder-table\"> <span>as a table</span></label> <span class=\"spacer\"></span> <span id=\"ladder-count\" class=\"muted mono\"></span></div><div id=\"layers\" class=\"layers\" role=\"group\" aria-label=\"Layers shown\"></div><div id=\"ladder\" class=\"ladder\" data-testid=\"ladder\" tabindex=\"0\" role=\"region\" aria-label=\"Ladder of messages; arrow keys go from row to row\"></div><div id=\"ladder-detail\" class=\"ladder-detail\" aria-live=\"polite\" data-testid=\"ladder-detail\" hidden></div></div>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

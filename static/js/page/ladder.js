@@ -1,6 +1,6 @@
 // @ts-check
 // The ladder of the chosen link, with its pause, its layers and its table.
-import { Ladder } from '../view/ladder.js';
+import { Ladder, time } from '../view/ladder.js';
 import { el, must, say, soon } from './dom.js';
 
 /** @typedef {import('../net/link.js').Link} Link */
@@ -9,7 +9,7 @@ import { el, must, say, soon } from './dom.js';
 
 /** @param {Context} context */
 export function ladder({ recorder, selection }) {
-  const view = new Ladder(must('ladder', HTMLElement));
+  const view = new Ladder(must('ladder', HTMLElement), detail);
   const pause = must('ladder-pause', HTMLButtonElement), asTable = must('ladder-table', HTMLInputElement);
   const count = must('ladder-count', HTMLElement), layers = must('layers', HTMLElement);
   /** @type {Set<string>} */
@@ -75,3 +75,16 @@ export function ladder({ recorder, selection }) {
 
 /** @param {Event} event */
 function mentionsRelay(event) { return event.from === 'relay' || event.to === 'relay'; }
+
+/** What a row has no room for: when, from whom to whom, and all it carried. @param {import('../view/rows.js').Row|null} row */
+function detail(row) {
+  const box = must('ladder-detail', HTMLElement), event = row?.event;
+  box.hidden = !event;
+  if (!row || !event) return box.replaceChildren();
+  const to = event.to && event.to !== event.from ? ` → ${event.to}` : '';
+  const attrs = Object.entries(event.attrs ?? {}).map(([key, value]) => el('div', {}, el('dt', {}, key), el('dd', {}, value)));
+  box.replaceChildren(
+    el('p', { class: 'detail-head', 'data-layer': row.layer }, el('strong', {}, row.layer), ` ${event.name ?? event.kind}, ${event.from ?? 'me'}${to}, at ${time(row.at)}`),
+    ...(event.text ? [el('pre', { tabindex: '0' }, event.text)] : []),
+    ...(attrs.length ? [el('dl', { class: 'facts' }, ...attrs)] : []));
+}

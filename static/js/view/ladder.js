@@ -28,9 +28,13 @@ export class Ladder {
   /** where somebody scrolled up, new rows do not pull them down */
   #follow = true;
 
-  /** @param {HTMLElement} container it scrolls inside */
-  constructor(container) {
+  #choose;
+  #chosen = -1;
+
+  /** @param {HTMLElement} container it scrolls inside @param {(row: Row|null) => void} choose told of the row somebody points at */
+  constructor(container, choose) {
     this.#container = container;
+    this.#choose = choose;
     this.#scroll.className = 'ladder-scroll';
     this.#sheet.className = 'ladder-sheet';
     this.#tableBox.className = 'ladder-table';
@@ -60,6 +64,7 @@ export class Ladder {
     for (const event of events) this.#rows.add(event);
     this.#empty.textContent = empty;
     this.#follow = true;
+    this.#pick(-1);
     this.draw();
   }
 
@@ -88,12 +93,24 @@ export class Ladder {
     this.#window();
   }
 
-  /** @param {KeyboardEvent} e */
+  /** Arrow keys go from row to row. @param {KeyboardEvent} e */
   #keys(e) {
-    const by = { ArrowDown: 3, ArrowUp: -3, PageDown: 12, PageUp: -12, Home: -1e6, End: 1e6 }[e.key];
-    if (by === undefined || this.#asTable) return;
+    const last = this.length - 1, from = this.#chosen < 0 ? last + 1 : this.#chosen;
+    const to = { ArrowDown: from + 1, ArrowUp: from - 1, PageDown: from + 10, PageUp: from - 10, Home: 0, End: last, Escape: -1 }[e.key];
+    if (to === undefined || this.#asTable || last < 0) return;
     e.preventDefault();
-    this.#scroll.scrollTop += by * rowHeight * unit();
+    this.#pick(to < 0 && e.key === 'Escape' ? -1 : Math.max(0, Math.min(last, to)));
+    const height = rowHeight * unit(), top = this.#chosen * height;
+    if (this.#chosen < 0) return;
+    if (top < this.#scroll.scrollTop) this.#scroll.scrollTop = top - height;
+    else if (top + 2 * height > this.#scroll.scrollTop + this.#scroll.clientHeight) this.#scroll.scrollTop = top + 2 * height - this.#scroll.clientHeight;
+  }
+
+  /** @param {number} index -1 is none */
+  #pick(index) {
+    this.#chosen = index;
+    this.#choose(this.#rows.list[index] ?? null);
+    if (this.#container.clientWidth > 0) this.#window();
   }
 
   /** x of a lane. @param {number} lane @param {number} k */
@@ -124,18 +141,20 @@ export class Ladder {
     for (let i = 0; i < this.#rows.lanes.length; i++) {
       drawn.push(svg('path', { class: 'lane', d: `M${this.#x(i, k)} 0V${tall}` }));
     }
-    for (let i = first; i < last; i++) drawn.push(this.#row(this.#rows.list[i], (i - first) * height + 16 * k, k));
+    for (let i = first; i < last; i++) drawn.push(this.#row(i, (i - first) * height + 16 * k, k));
     this.#root.replaceChildren(...drawn);
   }
 
-  /** @param {Row} row @param {number} y @param {number} k */
-  #row(row, y, k) {
-    const g = svg('g', { class: `row ${row.kind}`, 'data-layer': row.layer });
+  /** @param {number} index @param {number} y @param {number} k */
+  #row(index, y, k) {
+    const row = this.#rows.list[index];
+    const g = svg('g', { class: `row ${row.kind}`, 'data-layer': row.layer, 'data-chosen': String(index === this.#chosen) });
+    g.append(svg('rect', { class: 'hit', x: 0, y: y - 16 * k, width: this.#container.clientWidth, height: rowHeight * k }));
+    g.addEventListener('click', () => this.#pick(index === this.#chosen ? -1 : index));
     if (row.kind === 'gap') {
       g.append(svg('text', { x: this.#container.clientWidth / 2, y, 'text-anchor': 'middle', class: 'gap-text' }, row.text));
       return g;
     }
-    g.append(svg('title', {}, `${row.layer}: ${row.text}${details(row.event)}`));
     g.append(svg('text', { class: 'at', x: 62 * k, y: y + 4 * k, 'text-anchor': 'end' }, time(row.at)));
     const a = this.#x(row.from, k), b = this.#x(row.to, k);
     if (row.kind === 'arrow') {
@@ -182,15 +201,8 @@ export class Ladder {
   }
 }
 
-/** @param {Event|null} event */
-function details(event) {
-  const lines = Object.entries(event?.attrs ?? {}).map(([key, value]) => `${key}: ${value}`);
-  if (event?.kind === 'message' && event.text) lines.unshift(event.text);
-  return lines.length ? '\n' + lines.join('\n') : '';
-}
-
 /** @param {number} at milliseconds */
-function time(at) { return at < 100000 ? `${at.toFixed(at < 10000 ? 1 : 0)} ms` : `${(at / 1000).toFixed(1)} s`; }
+export function time(at) { return at < 100000 ? `${at.toFixed(at < 10000 ? 1 : 0)} ms` : `${(at / 1000).toFixed(1)} s`; }
 
 /** @param {string} text @param {number} most */
 function clip(text, most) { return text.length > most ? text.slice(0, Math.max(1, most - 1)) + '…' : text; }
