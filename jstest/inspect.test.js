@@ -44,6 +44,14 @@ test('the recorder is bounded and counts what it drops', () => {
   assert.equal(recorder.toJSON().dropped, 15);
 });
 
+test('samples leave place for what happens once', () => {
+  const recorder = new Recorder({ limit: 100 });
+  for (let i = 0; i < 500; i++) recorder.sample({ from: 'Ann', name: 'rtt', value: i, unit: 'ms' });
+  recorder.note({ text: 'the connection broke' });
+  assert.equal(recorder.events.length, 76);
+  assert.equal(recorder.events.at(-1).text, 'the connection broke');
+});
+
 const SDP = [
   'v=0', 'o=- 1 2 IN IP4 127.0.0.1', 's=-', 't=0 0', 'a=ice-ufrag:SeCr', 'a=ice-pwd:VerySecretPassword0123456',
   'a=fingerprint:sha-256 AA:BB:CC:DD:EE:FF:00:11', 'c=IN IP6 2a01:4f8:c17:1234::2', 'a=mid:0',

@@ -80,12 +80,14 @@ test('candidates that overtake the description wait for it', async (t) => {
   assert.ok(candidates > 1);
   const [offer, ...rest] = p.mail.held;
   // A candidate of a session that nobody has heard of is dropped; one of the session, before its answer, is kept.
-  p.mail.held = null;
+  p.mail.held = [];
   offer();
   await settle();
   for (const send of rest) send();
   p.links.new.receive({ type: 'signal', from: 'old', session: 1, candidate: { candidate: HOST } });
   await settle(40);
+  assert.equal(p.links.new.pc.remoteDescription, null, 'the answer is still on its way');
+  await p.release();
   assert.ok(p.links.old.pc.candidates.some((c) => c.includes('10.0.0.1 ')));
   assert.ok(p.links.new.pc.candidates.includes(HOST));
 });
@@ -98,6 +100,7 @@ test('what is of an older session is ignored, what makes no sense does no harm',
   assert.equal(p.links.old.session, 2);
   assert.deepEqual(states(p), ['connected', 'connected']);
   const before = p.world.all.length;
+  const heard = p.links.old.pc.remoteDescription;
   p.links.old.receive({ type: 'signal', from: 'new', session: 1, description: { type: 'offer', sdp: 'v=0 stale' } });
   p.links.old.receive({ type: 'signal', from: 'new', session: 1, want: 'new-session' });
   p.links.old.receive({ type: 'signal', from: 'new', session: 2, want: 'new-session' }); // it is not the offerer
@@ -106,6 +109,9 @@ test('what is of an older session is ignored, what makes no sense does no harm',
   p.links.new.receive({ type: 'signal', from: 'old', session: 2, candidate: { candidate: 'nonsense', sdpMid: null } });
   p.links.new.receive({ type: 'signal', from: 'old', session: 2, description: { type: 'answer', sdp: 'v=0 late' } });
   await settle(40);
+  assert.equal(p.links.old.pc.remoteDescription, heard);
+  mock.timers.tick(30_000);
+  await settle();
   assert.equal(p.world.all.length, before);
   assert.deepEqual(states(p), ['connected', 'connected']);
 });

@@ -175,7 +175,7 @@ function explainRelayed({ local, remote }, evidence) {
   }
   const nat = portPerDestination(evidence);
   const why = tried.length > 0 ? `no pair of direct addresses answered, of ${tried.length} tried` : 'there was no pair of direct addresses to try';
-  return relayed(`${how}: ${why}.${nat}`, [MAP_PORT, OTHER_NETWORK, ...(overTcp ? [LET_UDP_OUT] : [])]);
+  return relayed(`${how}: ${why}.${nat}`, [MAP_PORT, OTHER_NETWORK]);
 }
 
 /** @param {string} sentence @param {string[]} change @returns {Explanation} */

@@ -43,6 +43,7 @@
  */
 
 const LIMIT = 20_000;
+const SAMPLES = 0.75; // of the limit
 // One string from a peer (a name, a message) must not fill the record.
 const MAX_TEXT = 16_000;
 
@@ -121,7 +122,9 @@ export class Recorder extends EventTarget {
   /** @param {Kind} kind @param {Fields} fields */
   #add(kind, fields) {
     if (this.#ended) return;
-    if (this.events.length >= this.#limit) {
+    // Samples come every second; in a long session they must leave place for what happens once.
+    const limit = kind === 'sample' ? this.#limit * SAMPLES : this.#limit;
+    if (this.events.length >= limit) {
       this.dropped++;
       return;
     }
