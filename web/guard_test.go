@@ -53,6 +53,23 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
+// Where a browser would ignore the opener policy it complains about it instead.
+func TestOpenerPolicyOnSecureOriginsOnly(t *testing.T) {
+	f := start(t)
+	for _, c := range []struct {
+		header []string
+		want   string
+	}{
+		{[]string{"Host", "localhost:8080"}, "same-origin"},
+		{[]string{"Host", "192.168.1.7:8080"}, ""},
+		{[]string{"Host", "192.168.1.7:8080", "X-Forwarded-Proto", "https"}, "same-origin"},
+	} {
+		if got := f.get("/status", c.header...).Header.Get("Cross-Origin-Opener-Policy"); got != c.want {
+			t.Errorf("%v: opener policy %q, want %q", c.header, got, c.want)
+		}
+	}
+}
+
 // A Host with characters that mean something in a policy must not get into it.
 func TestHostCannotWriteThePolicy(t *testing.T) {
 	f := start(t)
