@@ -65,6 +65,27 @@ test('what was kept for a membership that is over is not said', (t) => {
   assert.equal(sockets[1].sent.length, 1);
 });
 
+test('a signal that is repeated after a break is taken once', (t) => {
+  const { signaling, sockets, messages, join } = client(t);
+  signaling.connect();
+  join();
+  const say = (n) => sockets.at(-1).say({ type: 'signal', from: 'p', n, session: 1, candidate: { candidate: `c${n}` } });
+  const heard = () => messages.filter((m) => m.type === 'signal').map((m) => m.n);
+  say(1);
+  say(2);
+  sockets[0].break();
+  mock.timers.tick(500);
+  join({ resumed: true });
+  say(2);
+  say(3);
+  assert.deepEqual(heard(), [1, 2, 3]);
+  sockets[1].break();
+  mock.timers.tick(500);
+  join({ resumed: false });
+  say(1);
+  assert.deepEqual(heard(), [1, 2, 3, 1], 'a new membership counts from one again');
+});
+
 test('the queue is bounded, the newest stay', (t) => {
   const { signaling, sockets, join } = client(t);
   signaling.connect();

@@ -8,7 +8,7 @@
 /** @typedef {'ice-restart'|'new-session'} Want */
 
 /** @typedef {{type: 'welcome', v: number, room: string, self: Peer, peers: Peer[], iceServers: ICEServer[], iceTTL: number, resume: string, resumed: boolean, resumeWindow: number, maxPeers: number}} Welcome times in seconds */
-/** @typedef {{type: 'signal', from: string, session: number, description?: WireDescription, candidate?: WireCandidate, want?: Want}} Signal */
+/** @typedef {{type: 'signal', from: string, n?: number, session: number, description?: WireDescription, candidate?: WireCandidate, want?: Want}} Signal */
 /** @typedef {{type: 'error', code: string, message: string, fatal: boolean}} SignalingError */
 /** @typedef {Welcome | Signal | SignalingError
  *   | {type: 'peer-joined', peer: Peer}
@@ -44,7 +44,7 @@ const CHECKS = {
   'peer-joined': (m) => isPeer(m.peer),
   'peer-state': (m) => isText(m.id) && (m.state === 'away' || m.state === 'here'),
   'peer-left': (m) => isText(m.id),
-  signal: (m) => isText(m.from) && Number.isInteger(m.session) && m.session >= 1 &&
+  signal: (m) => isText(m.from) && Number.isInteger(m.session) && m.session >= 1 && (m.n === undefined || Number.isInteger(m.n)) &&
     [isDescription(m.description), isCandidate(m.candidate), m.want === 'ice-restart' || m.want === 'new-session'].filter(Boolean).length === 1,
   'ice-servers': (m) => isServers(m.iceServers),
   error: (m) => isText(m.code) && isText(m.message),

@@ -49,6 +49,8 @@ export class Signaling extends EventTarget {
   /** @type {ReturnType<typeof setTimeout>|undefined} */
   #stuck;
   #suspectedAt = -Infinity;
+  /** number of the last signal; the server repeats those it cannot be sure of */
+  #heard = 0;
 
   /** @param {SignalingOptions} options */
   constructor({ url, name, WebSocket = globalThis.WebSocket, random = Math.random }) {
@@ -110,6 +112,10 @@ export class Signaling extends EventTarget {
     if (!message) return; // of a later version
     switch (message.type) {
       case 'welcome': return this.#welcomed(message);
+      case 'signal':
+        if (message.n !== undefined && message.n <= this.#heard) return;
+        this.#heard = message.n ?? this.#heard;
+        break;
       case 'error':
         if (!message.fatal) break;
         return this.#refused(message);
@@ -130,6 +136,7 @@ export class Signaling extends EventTarget {
     // What was meant for the peers of a membership that is over would reach them from a stranger.
     const queue = message.resumed ? this.#queue : [];
     this.#queue = [];
+    if (!message.resumed) this.#heard = 0;
     this.#setState('open');
     this.#emit(message);
     for (const msg of queue) this.send(msg);
