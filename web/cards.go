@@ -180,7 +180,7 @@ func roomsCard(census Census) Card {
 	if census.Rooms > 0 {
 		c.Tone, c.State = ToneGood, "Open"
 		c.Lead = plural(census.Peers, "peer") + " in " + plural(census.Rooms, "room")
-		c.Text = "The server only introduces them; what they say passes it by."
+		c.Text = "The server introduces them; what they say is encrypted between them."
 	}
 	c.Rows = []Row{
 		{"Rooms so far", count(census.Created)},

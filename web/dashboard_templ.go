@@ -69,7 +69,7 @@ func dashboardView(p page, cards []Card, status Status, form joinForm) templ.Com
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 4, "</section><section class=\"offers\" aria-labelledby=\"offers\"><h2 id=\"offers\" class=\"section-title\">In a room</h2><ul><li><h3>Talk</h3><p>Chat and files of any size, paused, resumed and checked by SHA-256. The server carries none of it.</p></li><li><h3>Measure</h3><p>Round trips and throughput of the very path you are on, counted by the side that receives.</p></li><li><h3>Understand</h3><p>Why the path is direct or relayed, in a sentence; below it the candidates, the checks and the whole negotiation on one clock.</p></li></ul></section></main>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 4, "</section><section class=\"offers\" aria-labelledby=\"offers\"><h2 id=\"offers\" class=\"section-title\">In a room</h2><ul><li><h3>Talk</h3><p>Chat and files of any size, encrypted between the two of you; files pause, resume and are checked by SHA-256.</p></li><li><h3>Measure</h3><p>Round trips and throughput of the very path you are on, counted by the side that receives.</p></li><li><h3>Understand</h3><p>Why the path is direct or relayed, in a sentence; below it the candidates, the checks and the whole negotiation on one clock.</p></li></ul></section></main>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -1,6 +1,6 @@
 // @ts-check
 // The line above everything: one that stays while something is so, and passing
-// ones that cover it for a moment.
+// ones that float for a moment and move nothing.
 import { must, say } from './dom.js';
 
 /** @typedef {'info'|'warn'|'bad'} Tone */
@@ -26,16 +26,16 @@ export class Banner {
 
   /** Shows it for a moment. @param {string} words @param {Tone} [tone] */
   pass(words, tone = 'info') {
-    this.#show({ words, tone });
+    this.#show({ words, tone }, 'passing');
     this.#timer = window.setTimeout(() => this.#show(this.#held), moment);
   }
 
-  /** @param {{words: string, tone: Tone}|null} what */
-  #show(what) {
+  /** @param {{words: string, tone: Tone}|null} what @param {string} [how] */
+  #show(what, how = '') {
     clearTimeout(this.#timer);
     this.#line.hidden = !what;
     if (!what) return;
-    this.#line.className = `banner ${what.tone}`;
+    this.#line.className = `banner ${what.tone} ${how}`;
     say(this.#line, what.words);
   }
 }

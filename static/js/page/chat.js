@@ -41,7 +41,7 @@ export function chat({ room, selection, unread, announce, notice }) {
     if (atEnd) log.scrollTop = log.scrollHeight;
     log.hidden = lines.length === 0;
     empty.hidden = lines.length > 0;
-    say(empty, links.length === 0 ? 'Nobody is here to read it yet.' : 'Nothing said so far. Messages go from browser to browser; no server sees them.');
+    say(empty, links.length === 0 ? 'Nobody is here to read it yet.' : 'Nothing said so far. Messages are encrypted between you; a relay passes them on, but cannot read them.');
     input.disabled = links.length === 0;
     count(from);
   });
