@@ -15,6 +15,7 @@ var (
 	ErrClosed = errors.New("signaling: closed")
 
 	errFlood = errors.New("signaling: too much traffic from this socket")
+	errLeft  = errors.New("signaling: the client said bye")
 )
 
 // fatal makes the error a member is told before its connection ends.

@@ -32,6 +32,8 @@ type socket struct {
 	messages *rate.Limiter
 	heard    atomic.Int64 // when something came in, as time since Hub.started
 	pinged   int64        // when the last ping was due, likewise; of sweep
+	room     *room        // once joined; of serve
+	member   *member      // likewise
 
 	mu       sync.Mutex
 	out      outbox
@@ -59,22 +61,20 @@ func (s *socket) serve() {
 	// The answer to a close frame is written by flush, as everything is.
 	s.ws.SetCloseHandler(func(int, string) error { return nil })
 
-	r, m, err := s.join()
-	if err == nil {
-		err = s.relay(r, m)
-	}
+	err := s.read()
+	s.hub.spoke(s)
 	told, bad := errors.AsType[*envelope.Error](err)
 	if bad {
 		s.fail(told)
 	} else {
 		s.end(nil)
 	}
-	if m != nil {
-		if bad {
-			r.leave(m, s, "dropped")
-		} else {
-			r.lost(m, s) // unless it left
-		}
+	switch {
+	case s.member == nil:
+	case bad:
+		s.room.leave(s.member, s, "dropped")
+	default:
+		s.room.lost(s.member, s) // unless it left
 	}
 	if _, ok := errors.AsType[*websocket.CloseError](err); !ok || !s.closedByBoth(&s.answered) {
 		s.readUntil(time.Now().Add(2 * linger)) // or less, see flush
@@ -82,63 +82,30 @@ func (s *socket) serve() {
 	}
 }
 
-// join reads the first message and enters the room. Like relay, it returns an
-// *envelope.Error if the client is to be told.
-func (s *socket) join() (*room, *member, error) {
-	msg, err := s.read()
-	s.hub.spoke(s)
-	if err != nil {
-		return nil, nil, err
-	}
-	j, ok := msg.(*envelope.Join)
-	if !ok {
-		return nil, nil, fatal(envelope.CodeBadMessage, "the first message has to be join")
-	}
-	if !s.hub.joins.allow(s.addr) {
-		return nil, nil, fatal(envelope.CodeRateLimited, "too many joins from your address, wait a little")
-	}
-	s.mu.Lock()
-	s.joined = true
-	s.mu.Unlock()
-	r := s.hub.room(s.asked)
-	if r == nil {
-		return nil, nil, noRoom()
-	}
-	m, e := r.join(s, j, s.host)
-	if e != nil {
-		return nil, nil, e
-	}
-	return r, m, nil
-}
-
-// relay passes on what a member sends.
-func (s *socket) relay(r *room, m *member) error {
+// read handles one message after the other. It returns how that ended: with
+// errLeft, an *envelope.Error that the client is to be told, or an error of
+// the connection.
+func (s *socket) read() error {
 	for {
-		msg, err := s.read()
+		data, err := s.readFrame()
 		if err != nil {
 			return err
 		}
-		switch msg := msg.(type) {
-		case *envelope.Signal:
-			if msg.To == "" {
-				return fatal(envelope.CodeBadMessage, "signal: from is filled in by the server, to is missing")
-			}
-			if err := r.signal(m, msg); err != nil {
-				return refusal(err)
-			}
-		case *envelope.Bye:
-			r.leave(m, s, "bye")
-			return nil
-		case *envelope.Join:
-			return fatal(envelope.CodeBadMessage, "join is sent once, as the first message")
-		default:
-			return fatal(envelope.CodeBadMessage, "that message is for the server to send")
+		if err := aside(func() error { return s.handle(data) }); err != nil {
+			return err
 		}
 	}
 }
 
-// read returns the next message.
-func (s *socket) read() (envelope.Message, error) {
+// aside runs f on a stack of its own. The room that JSON takes on a stack
+// would else stay with an idle socket for good: 8 KiB of it instead of 4.
+func aside(f func() error) error {
+	done := make(chan error)
+	go func() { done <- f() }()
+	return <-done
+}
+
+func (s *socket) readFrame() ([]byte, error) {
 	kind, in, err := s.ws.NextReader()
 	if err != nil {
 		return nil, s.readError(err)
@@ -153,11 +120,64 @@ func (s *socket) read() (envelope.Message, error) {
 	if err != nil {
 		return nil, s.readError(err)
 	}
+	return data, nil
+}
+
+func (s *socket) handle(data []byte) error {
 	msg, err := envelope.Decode(data)
 	if err != nil {
-		return nil, refusal(err)
+		return refusal(err)
 	}
-	return msg, nil
+	if s.member == nil {
+		return s.join(msg)
+	}
+	return s.relay(msg)
+}
+
+// join enters the room with the first message.
+func (s *socket) join(msg envelope.Message) error {
+	s.hub.spoke(s)
+	j, ok := msg.(*envelope.Join)
+	if !ok {
+		return fatal(envelope.CodeBadMessage, "the first message has to be join")
+	}
+	if !s.hub.joins.allow(s.addr) {
+		return fatal(envelope.CodeRateLimited, "too many joins from your address, wait a little")
+	}
+	s.mu.Lock()
+	s.joined = true
+	s.mu.Unlock()
+	r := s.hub.room(s.asked)
+	if r == nil {
+		return noRoom()
+	}
+	m, refused := r.join(s, j, s.host)
+	if refused != nil {
+		return refused
+	}
+	s.room, s.member = r, m
+	return nil
+}
+
+// relay passes on what a member sends.
+func (s *socket) relay(msg envelope.Message) error {
+	switch msg := msg.(type) {
+	case *envelope.Signal:
+		if msg.To == "" {
+			return fatal(envelope.CodeBadMessage, "signal: from is filled in by the server, to is missing")
+		}
+		if err := s.room.signal(s.member, msg); err != nil {
+			return refusal(err)
+		}
+		return nil
+	case *envelope.Bye:
+		s.room.leave(s.member, s, "bye")
+		return errLeft
+	case *envelope.Join:
+		return fatal(envelope.CodeBadMessage, "join is sent once, as the first message")
+	default:
+		return fatal(envelope.CodeBadMessage, "that message is for the server to send")
+	}
 }
 
 func (s *socket) readError(err error) error {
