@@ -56,6 +56,7 @@ type Link struct {
 	since    time.Time
 	repair   alarm // of a path that is disconnected
 	renewal  alarm // of a session that does not come up
+	soon     bool  // the renewal is decided, and only waits a little
 
 	mu      sync.Mutex
 	state   State

@@ -73,6 +73,7 @@ func (l *Link) send(m *envelope.Signal) {
 
 // begin opens the session with this number in place of the one before.
 func (l *Link) begin(number int32) error {
+	l.soon = false
 	l.repair.stop()
 	previous := l.session
 	s, err := newSession(l, number, previous)
@@ -92,6 +93,7 @@ func (l *Link) begin(number int32) error {
 
 // renew starts the next session, or asks the offerer to.
 func (l *Link) renew() {
+	l.soon = false
 	l.attempts++
 	if !l.offerer {
 		if l.session != nil {
@@ -123,6 +125,10 @@ func (l *Link) renew() {
 // It is never none: when a peer leaves, its connection ends just before the
 // server says so.
 func (l *Link) renewSoon(reason string) {
+	if l.soon {
+		return
+	}
+	l.soon = true
 	l.repair.stop()
 	wait := min(shortestWait<<min(l.attempts, 10), longestWait)
 	l.log.Debug("new session", "reason", reason, "in", wait)
@@ -197,6 +203,7 @@ func (l *Link) opened(s *session) {
 }
 
 func (l *Link) connected() {
+	l.soon = false
 	l.renewal.stop()
 	l.setState(StateConnected)
 }

@@ -87,16 +87,28 @@ func (g Generated) ReadAt(p []byte, off int64) (int, error) {
 		return 0, io.EOF
 	}
 	n := int(min(int64(len(p)), g.Size-off))
-	var word [8]byte
-	for i := 0; i < n; {
-		at := off + int64(i)
-		binary.LittleEndian.PutUint64(word[:], mix(g.Seed+uint64(at/8)))
-		i += copy(p[i:n], word[at%8:])
+	out := p[:n]
+	if odd := off % 8; odd != 0 { // begin in the middle of a word
+		word := g.word(off)
+		copied := copy(out, word[odd:])
+		out, off = out[copied:], off+int64(copied)
+	}
+	for ; len(out) >= 8; out, off = out[8:], off+8 {
+		binary.LittleEndian.PutUint64(out, mix(g.Seed+uint64(off/8)))
+	}
+	if word := g.word(off); len(out) > 0 {
+		copy(out, word[:])
 	}
 	if n < len(p) {
 		return n, io.EOF
 	}
 	return n, nil
+}
+
+// word is the eight bytes that the one at off belongs to.
+func (g Generated) word(off int64) (w [8]byte) {
+	binary.LittleEndian.PutUint64(w[:], mix(g.Seed+uint64(off/8)))
+	return w
 }
 
 // Close does nothing.

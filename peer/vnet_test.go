@@ -181,7 +181,7 @@ func TestAnICERestartKeepsTheSession(t *testing.T) {
 func TestANewSessionWhenARestartIsNotEnough(t *testing.T) {
 	w, hosts := newInternet(t, cone, cone)
 	a, b, ab, ba := w.meet(hosts, func(c *Config) { c.Timing.Renew = time.Second })
-	data := Generated{Size: 30 << 20, Seed: 1}
+	data := Generated{Size: 4 << 20, Seed: 1}
 	sent, err := ab.Files().Send(File{Offer: Offer{Name: "f", Size: data.Size}, Source: data})
 	if err != nil {
 		t.Fatal(err)
