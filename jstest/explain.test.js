@@ -18,10 +18,10 @@ function line(text) {
 }
 const pair = (local, remote, { sent = 1, answered = 0, selected = false } = {}) => ({
   id: `p${n++}`, local, remote, state: '', nominated: selected, selected, requestsSent: sent, requestsReceived: 0,
-  responsesReceived: answered, rtt: null, bytesSent: 0, bytesReceived: 0,
+  responsesReceived: answered, unanswered: answered > 0 ? 0 : sent, rtt: null, bytesSent: 0, bytesReceived: 0,
 });
-const snap = (pairs, ice = 'connected') => ({
-  at: 0, local: pairs.map((p) => p.local).filter(Boolean), remote: [], pairs, selected: pairs.find((p) => p.selected) ?? null, ice,
+const snap = (pairs, ice = 'connected', gone = []) => ({
+  at: 0, local: pairs.map((p) => p.local).filter(Boolean), remote: [], pairs, gone, selected: pairs.find((p) => p.selected) ?? null, ice,
   dtls: '', sctp: '', bytesSent: 0, bytesReceived: 0, rtt: null, sendRate: 0, receiveRate: 0,
 });
 const chosen = (local, remote) => pair(local, remote, { answered: 1, selected: true });
@@ -72,6 +72,12 @@ const table = [
   ['relay only over TCP', { path: 'relay-tcp', local: [RELAY], remote: [RELAY], pairs: [chosen(stat(RELAY, { relayProtocol: 'tcp' }), stat(RELAY))] }, 'relayed', /relay only, over TCP/],
   ['no direct pair answered', { local: [...HOME, RELAY], remote: THEIRS, pairs: [silent(), silent(), chosen(stat(RELAY, { relayProtocol: 'udp' }), stat('srflx 198.51.100.9:7000'))] },
     'relayed', /^Relayed: no pair of direct addresses answered, of 2 tried\.$/, /seems|TCP/],
+  ['nor did the one that the browser has forgotten', { local: [...HOME, RELAY], remote: THEIRS, gone: [silent()], pairs: [chosen(stat(RELAY, { relayProtocol: 'udp' }), stat('srflx 198.51.100.9:7000'))] },
+    'relayed', /^Relayed: no pair of direct addresses answered, of 1 tried\.$/],
+  ['a relayed pair that the browser has forgotten was not direct', { local: [...HOME, RELAY], remote: [...THEIRS, RELAY], gone: [silent(stat('srflx 203.0.113.5:6000'), stat('prflx 192.0.2.1:50000'))], pairs: [chosen(stat(RELAY, { relayProtocol: 'udp' }), stat(RELAY))] },
+    'relayed', /no pair of direct addresses to try/],
+  ['the direct path broke', { local: [...HOME, RELAY], remote: THEIRS, pairs: [{ ...pair(stat('srflx 203.0.113.5:6000'), stat('srflx 198.51.100.9:7000'), { sent: 20, answered: 9 }), unanswered: 5 }, chosen(stat(RELAY, { relayProtocol: 'udp' }), stat(RELAY))] },
+    'relayed', /^Relayed: the direct addresses, which answered at first, no longer do\.$/],
   ['and our router is seen to be symmetric', { local: [...SYMMETRIC, RELAY], remote: THEIRS, pairs: [silent(), chosen(stat(RELAY, { relayProtocol: 'udp' }), stat('srflx 198.51.100.9:7000'))] },
     'relayed', /Your router seems to give every destination a port of its own/],
   ['or theirs', { local: [...HOME, RELAY], remote: SYMMETRIC, pairs: [silent(), chosen(stat(RELAY, { relayProtocol: 'udp' }), stat(RELAY))] },
@@ -94,6 +100,7 @@ const table = [
   ['failed without a relay', { state: 'failed', ice: 'failed', local: SYMMETRIC, remote: SYMMETRIC, pairs: [silent(), silent()] },
     'unknown', /^Failed: none of the 2 pairs of addresses tried answered, and neither side found a relay\. Your router seems/],
   ['failed with one', { state: 'failed', ice: 'failed', local: [...HOME, RELAY], remote: THEIRS, pairs: [silent()] }, 'unknown', /the only pair of addresses tried did not answer, the relayed ones included/],
+  ['failed after it worked', { state: 'failed', ice: 'failed', local: [...HOME, RELAY], remote: THEIRS, gone: [pair(stat('host 10.0.0.2:1'), stat('srflx 198.51.100.9:2'), { answered: 3 })], pairs: [silent()] }, 'unknown', /no pair of addresses answers any more/],
   ['failed, direct only', { state: 'failed', path: 'direct', ice: 'failed', local: HOME, remote: THEIRS, pairs: [silent()] }, 'unknown', /^Failed: you chose direct only/],
   ['failed, relay only and none there', { state: 'failed', path: 'relay-tcp', ice: 'failed', local: [], remote: THEIRS, pairs: [] }, 'unknown', /no relay answered over TCP/],
   ['failed, nothing came', { state: 'failed', ice: 'new', local: HOME, remote: [], pairs: [] }, 'unknown', /no address of Ann arrived/],
@@ -105,9 +112,9 @@ const table = [
   ['connected without a selected pair', { local: HOME, remote: THEIRS, pairs: [] }, 'unknown', /not known yet/],
 ];
 
-for (const [what, { local, remote, pairs, path = 'any', state = 'connected', ice = 'connected' }, wantPath, wanted, unwanted] of table) {
+for (const [what, { local, remote, pairs, path = 'any', state = 'connected', ice = 'connected', gone = [] }, wantPath, wanted, unwanted] of table) {
   test(what, () => {
-    const got = explain({ snapshot: snap(pairs, ice), path, state, name: 'Ann', localCandidates: local.map(line), remoteCandidates: remote.map(line) });
+    const got = explain({ snapshot: snap(pairs, ice, gone), path, state, name: 'Ann', localCandidates: local.map(line), remoteCandidates: remote.map(line) });
     assert.equal(got.path, wantPath, got.sentence);
     assert.match(got.sentence, wanted);
     if (unwanted) assert.doesNotMatch(got.sentence, unwanted);

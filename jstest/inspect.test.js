@@ -151,6 +151,26 @@ test('a snapshot reads what getStats says, and works out rates', async () => {
   assert.equal(describeCandidate(first.selected.local), 'relay 192.0.2.1:1 udp by tcp');
 });
 
+test('a pair that stops answering shows, and one that the browser forgets is kept', async () => {
+  const pairs = [];
+  const pc = { getStats: async () => new Map(pairs.map((r) => [r.id, r])) };
+  const show = async (before, ...now) => {
+    pairs.splice(0, pairs.length, ...now.map(([id, requestsSent, responsesReceived]) => ({ id, type: 'candidate-pair', requestsSent, responsesReceived })));
+    return snapshot(pc, before);
+  };
+  const unanswered = (s) => s.pairs.map((p) => p.unanswered);
+  const first = await show(null, ['A', 3, 2], ['B', 4, 0]);
+  assert.deepEqual(unanswered(first), [0, 4]);
+  const second = await show(first, ['A', 5, 2], ['B', 6, 0]);
+  assert.deepEqual(unanswered(second), [2, 6]);
+  const third = await show(second, ['A', 8, 2], ['C', 1, 1]);
+  assert.deepEqual(unanswered(third), [5, 0]);
+  assert.deepEqual(third.gone.map((p) => p.id), ['B']);
+  const fourth = await show(third, ['A', 9, 3]);
+  assert.deepEqual(unanswered(fourth), [0]);
+  assert.deepEqual(fourth.gone.map((p) => p.id), ['B', 'C']);
+});
+
 test('addresses by what they tell', () => {
   for (const a of ['10.1.2.3', '172.16.0.1', '172.31.9.9', '192.168.0.1', '169.254.1.1', 'fd00::1', 'fe80::1']) assert.ok(isPrivate(a) && !isPublic(a), a);
   for (const a of ['203.0.113.1', '172.32.0.1', '2001:db8::1', '25.0.0.2']) assert.ok(isPublic(a) && !isPrivate(a), a);

@@ -27,6 +27,8 @@ import { isLoopback, isPrivate, isPublic } from './address.js';
  * @property {string} state of the link
  */
 
+const SILENT = 4; // checks without an answer, after which a pair that did answer counts as broken
+
 const MAP_PORT = 'Map a port on one of the two routers, by UPnP for example.';
 const OTHER_NETWORK = 'Put one of the two on another network.';
 const ANY_PATH = 'Allow any path.';
@@ -168,10 +170,13 @@ function explainRelayed({ local, remote }, evidence) {
   if (remoteCandidates.length > 0 && remoteCandidates.every((c) => c.type === 'relay')) {
     return relayed(`${how} because ${name} offers nothing but a relay.`, [`Let ${name} allow any path.`]);
   }
-  const tried = directPairs(evidence).filter((pair) => pair.requestsSent > 0);
-  const answered = tried.filter((pair) => pair.responsesReceived > 0);
-  if (answered.length > 0) {
-    return relayed(`${how}, though ${pairs(answered.length)} of direct addresses answered too: the relayed one was chosen.`, []);
+  const tried = triedPairs(evidence).filter((pair) => isDirect(pair, evidence));
+  const answering = (evidence.snapshot?.pairs ?? []).filter((pair) => isDirect(pair, evidence) && answers(pair));
+  if (answering.length > 0) {
+    return relayed(`${how}, though ${pairs(answering.length)} of direct addresses answered too: the relayed one was chosen.`, []);
+  }
+  if (tried.some((pair) => pair.responsesReceived > 0)) {
+    return relayed(`${how}: the direct addresses, which answered at first, no longer do.`, [OTHER_NETWORK]);
   }
   const nat = portPerDestination(evidence);
   const why = tried.length > 0 ? `no pair of direct addresses answered, of ${tried.length} tried` : 'there was no pair of direct addresses to try';
@@ -184,7 +189,7 @@ function relayed(sentence, change) { return { path: 'relayed', sentence, change 
 /** @param {Evidence} evidence @returns {Explanation} */
 function explainFailure(evidence) {
   const { snapshot, path, name, localCandidates, remoteCandidates } = evidence;
-  const tried = (snapshot?.pairs ?? []).filter((pair) => pair.requestsSent > 0);
+  const tried = triedPairs(evidence);
   if (snapshot?.selected && (snapshot.ice === 'connected' || snapshot.ice === 'completed')) {
     return unknown('Failed: a path was found, but the encrypted connection (DTLS) could not be set up over it.', ['Start a new session.']);
   }
@@ -193,33 +198,41 @@ function explainFailure(evidence) {
     if (!localCandidates.some((c) => c.type === 'relay')) {
       return unknown(`Failed: you chose relay only, over ${transport}, and no relay answered over ${transport}.`, [ANY_PATH, TURN_ON_RELAY]);
     }
-    return unknown(`Failed: you chose relay only, and ${noneAnswered(tried.length)}.`, [ANY_PATH]);
+    return unknown(`Failed: you chose relay only, and ${noneAnswered(tried)}.`, [ANY_PATH]);
   }
   if (remoteCandidates.length === 0) return unknown(`Failed: no address of ${name} arrived.`, [`Let ${name} reload the page.`]);
   const nat = portPerDestination(evidence);
   if (path === 'direct') {
-    return unknown(`Failed: you chose direct only, and ${noneAnswered(tried.length)}.${nat}`, [ANY_PATH, MAP_PORT, OTHER_NETWORK]);
+    return unknown(`Failed: you chose direct only, and ${noneAnswered(tried)}.${nat}`, [ANY_PATH, MAP_PORT, OTHER_NETWORK]);
   }
   const relays = [...localCandidates, ...remoteCandidates].some((c) => c.type === 'relay');
   if (!relays) {
-    return unknown(`Failed: ${noneAnswered(tried.length)}, and neither side found a relay.${nat}`, [TURN_ON_RELAY, MAP_PORT, ...(noUdp(evidence) ? [LET_UDP_OUT] : [])]);
+    return unknown(`Failed: ${noneAnswered(tried)}, and neither side found a relay.${nat}`, [TURN_ON_RELAY, MAP_PORT, ...(noUdp(evidence) ? [LET_UDP_OUT] : [])]);
   }
-  return unknown(`Failed: ${noneAnswered(tried.length)}, the relayed ones included.`, [OTHER_NETWORK, ...(noUdp(evidence) ? [LET_UDP_OUT] : [])]);
+  return unknown(`Failed: ${noneAnswered(tried)}, the relayed ones included.`, [OTHER_NETWORK, ...(noUdp(evidence) ? [LET_UDP_OUT] : [])]);
 }
 
-/** @param {number} n */
-function noneAnswered(n) {
+/** @param {Pair[]} tried */
+function noneAnswered(tried) {
+  const n = tried.length;
   if (n === 0) return 'no pair of addresses could be tried';
+  if (tried.some((pair) => pair.responsesReceived > 0)) return 'no pair of addresses answers any more';
   return n === 1 ? 'the only pair of addresses tried did not answer' : `none of the ${n} pairs of addresses tried answered`;
 }
 
 /** @param {number} n */
 function pairs(n) { return n === 1 ? '1 pair' : `${n} pairs`; }
 
-/** @param {Evidence} evidence */
-function directPairs({ snapshot }) {
-  return (snapshot?.pairs ?? []).filter((pair) => pair.local && pair.remote && pair.local.type !== 'relay' && pair.remote.type !== 'relay');
+/** All that were tried in this session, those that the browser has forgotten included. @param {Evidence} evidence */
+function triedPairs({ snapshot }) {
+  return snapshot ? [...snapshot.gone, ...snapshot.pairs].filter((pair) => pair.requestsSent > 0) : [];
 }
+
+/** @param {Pair} pair @param {Evidence} evidence */
+function isDirect(pair, evidence) { return pair.local !== null && pair.remote !== null && !isRelayed(pair, evidence); }
+
+/** @param {Pair} pair */
+function answers(pair) { return pair.responsesReceived > 0 && pair.unanswered < SILENT; }
 
 /** Nothing came back over UDP from beyond this network. @param {Evidence} evidence */
 function noUdp({ snapshot, localCandidates }) {

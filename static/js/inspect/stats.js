@@ -27,6 +27,7 @@
  * @property {number} requestsSent
  * @property {number} requestsReceived
  * @property {number} responsesReceived
+ * @property {number} unanswered requests sent since the last response was seen
  * @property {number|null} rtt milliseconds
  * @property {number} bytesSent
  * @property {number} bytesReceived
@@ -38,6 +39,7 @@
  * @property {Candidate[]} local
  * @property {Candidate[]} remote
  * @property {Pair[]} pairs
+ * @property {Pair[]} gone pairs of earlier snapshots, as they were last: a browser forgets those that failed
  * @property {Pair|null} selected
  * @property {string} ice iceConnectionState
  * @property {string} dtls state of the DTLS transport, '' before there is one
@@ -50,6 +52,8 @@
  */
 
 /** @typedef {Record<string, any> & {id: string, type: string}} Report one object of getStats */
+
+const GONE = 200; // pairs
 
 /**
  * Reads the statistics of a connection once.
@@ -65,12 +69,14 @@ export async function snapshot(pc, before = null) {
   const remote = reports.filter((r) => r.type === 'remote-candidate').map(toCandidate);
   const transport = reports.find((r) => r.type === 'transport');
   const pairs = reports.filter((r) => r.type === 'candidate-pair').map((r) => toPair(r, transport, local, remote));
+  if (before) for (const pair of pairs) pair.unanswered = unanswered(pair, before.pairs.find((b) => b.id === pair.id));
+  const gone = before ? [...before.gone, ...before.pairs.filter((b) => !pairs.some((pair) => pair.id === b.id))].slice(-GONE) : [];
   const selected = pairs.find((pair) => pair.selected) ?? null;
   const bytesSent = transport?.bytesSent ?? sum(pairs, 'bytesSent');
   const bytesReceived = transport?.bytesReceived ?? sum(pairs, 'bytesReceived');
   const seconds = before ? (at - before.at) / 1000 : 0;
   return {
-    at, local, remote, pairs, selected,
+    at, local, remote, pairs, gone, selected,
     ice: pc.iceConnectionState ?? '',
     dtls: transport?.dtlsState ?? pc.sctp?.transport?.state ?? '',
     sctp: pc.sctp?.state ?? '',
@@ -116,10 +122,17 @@ function toPair(r, transport, local, remote) {
     requestsSent: r.requestsSent ?? 0,
     requestsReceived: r.requestsReceived ?? 0,
     responsesReceived: r.responsesReceived ?? 0,
+    unanswered: r.responsesReceived > 0 ? 0 : r.requestsSent ?? 0,
     rtt: typeof r.currentRoundTripTime === 'number' ? r.currentRoundTripTime * 1000 : null,
     bytesSent: r.bytesSent ?? 0,
     bytesReceived: r.bytesReceived ?? 0,
   };
+}
+
+/** @param {Pair} pair @param {Pair|undefined} before the same pair in the snapshot before */
+function unanswered(pair, before) {
+  if (!before || pair.responsesReceived > before.responsesReceived) return pair.unanswered;
+  return before.unanswered + pair.requestsSent - before.requestsSent;
 }
 
 /** @param {Pair[]} pairs @param {'bytesSent'|'bytesReceived'} field */
