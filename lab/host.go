@@ -1,0 +1,215 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"peerlab/netsim"
+)
+
+// Dialer connects to somewhere; *net.Dialer is one, and a guarded one that
+// refuses the addresses it should.
+type Dialer interface {
+	DialContext(ctx context.Context, network, address string) (net.Conn, error)
+}
+
+// Host is one machine of a run, and a lane of its record.
+//
+// On the link it is a host of the emulated network, with an address of its own
+// and every port free. On the loopback it is a name: it listens on an address
+// of this machine at a port the system picks, and a listener asked for at
+// "server" port 80 is still found by dialling "server:80", so that a lab reads
+// the same on both. Dialling anything but the run's own listeners is refused
+// on the loopback unless the lab has Info.Outside and the Runner an outside
+// dialer; on the link there is nothing else to be dialled.
+//
+// Everything opened here is closed when the run's ctx ends, whatever the lab
+// is doing then, and counts against the run's limit of sockets.
+type Host struct {
+	run  *Run
+	name string
+	addr netip.Addr
+	sim  *netsim.Host // nil on the loopback
+}
+
+// Host returns the host of that name, a lane; made when first asked for. On
+// the link there may be as many as netsim allows, on the loopback 64.
+func (r *Run) Host(name string) (*Host, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if h := r.hosts[name]; h != nil {
+		return h, nil
+	}
+	if len(name) > 40 || !slug.MatchString(name) {
+		return nil, fmt.Errorf("%w: %q must be lower-case words joined by dashes", ErrHost, clip(name, 40))
+	}
+	h := &Host{run: r, name: name, addr: r.sockets.listenOn}
+	if r.Network() == Link {
+		if err := r.joinLocked(h); err != nil {
+			return nil, err
+		}
+	} else if len(r.hosts) >= 64 {
+		return nil, limited(ErrHost, 64)
+	}
+	r.hosts[name] = h
+	return h, nil
+}
+
+// Name is the lane of the host.
+func (h *Host) Name() string { return h.name }
+
+// Addr is the address its listeners have. All hosts on the loopback share one.
+func (h *Host) Addr() netip.Addr { return h.addr }
+
+// DialContext connects to an address of this run: a host's name and a port it
+// listens on, or what a listener's Addr says. The network is tcp or udp, with
+// or without a 4.
+func (h *Host) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	network, err := plainNetwork(network)
+	if err != nil {
+		return nil, err
+	}
+	var c net.Conn
+	err = h.run.sockets.open(func() error {
+		if h.sim != nil {
+			c, err = h.sim.DialContext(ctx, network, address)
+		} else {
+			c, err = h.dialLoopback(ctx, network, address)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s dials %s: %w", h.name, clip(address, 100), err)
+	}
+	return h.run.sockets.conn(c)
+}
+
+func (h *Host) dialLoopback(ctx context.Context, network, address string) (net.Conn, error) {
+	s := h.run.sockets
+	own, ok := s.find(network, h.run.lane(""), address)
+	if !ok {
+		if h.run.settings.lab.Outside && h.run.outside != nil {
+			return h.run.outside.DialContext(ctx, network, address)
+		}
+		return nil, ErrNotOurs
+	}
+	done := s.dialling()
+	var d net.Dialer
+	c, err := d.DialContext(ctx, network, own.String())
+	if err != nil {
+		done(nil, "")
+		return nil, err
+	}
+	done(c.LocalAddr(), h.name)
+	return c, nil
+}
+
+// Listen takes a port: "tcp" and ":80". The port is the one asked for on the
+// link and any free one on the loopback; Addr of the listener tells. With the
+// host part "localhost" it is for the run alone even where the server lets a
+// class in.
+func (h *Host) Listen(network, address string) (net.Listener, error) {
+	network, port, at, err := h.listenAddress(network, address)
+	if err != nil {
+		return nil, err
+	}
+	var l net.Listener
+	err = h.run.sockets.open(func() error {
+		if h.sim != nil {
+			l, err = h.sim.Listen(network, at)
+		} else {
+			l, err = net.Listen(network, at)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s listens on %s: %w", h.name, clip(address, 100), err)
+	}
+	return h.run.sockets.listener(l, network, h.run.lane(h.name), port)
+}
+
+// ListenPacket opens a datagram socket: "udp" and ":53". Ports are as for
+// Listen. On the loopback it sends to the run's own sockets, and to those that
+// sent to it first, only.
+func (h *Host) ListenPacket(network, address string) (net.PacketConn, error) {
+	network, port, at, err := h.listenAddress(network, address)
+	if err != nil {
+		return nil, err
+	}
+	var pc net.PacketConn
+	err = h.run.sockets.open(func() error {
+		if h.sim != nil {
+			pc, err = h.sim.ListenPacket(network, at)
+		} else {
+			pc, err = net.ListenPacket(network, at)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s listens on %s: %w", h.name, clip(address, 100), err)
+	}
+	return h.run.sockets.packetConn(pc, network, h.run.lane(h.name), port, h.sim == nil)
+}
+
+// listenAddress works out where to listen, and under which port that is known.
+func (h *Host) listenAddress(network, address string) (plain, port, at string, err error) {
+	if plain, err = plainNetwork(network); err != nil {
+		return "", "", "", err
+	}
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return "", "", "", fmt.Errorf("%s listens: %w", h.name, err)
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
+		return "", "", "", fmt.Errorf("%s listens on port %q: %w", h.name, clip(port, 20), err)
+	}
+	port = strconv.FormatUint(n, 10)
+	if h.sim != nil {
+		return plain, port, ":" + port, nil
+	}
+	s := h.run.sockets
+	if _, taken := s.find(plain, h.run.lane(""), net.JoinHostPort(h.name, port)); n != 0 && taken {
+		return "", "", "", fmt.Errorf("%s, port %s: %w", h.name, port, ErrInUse)
+	}
+	on := h.addr
+	if host == "localhost" || host == "127.0.0.1" {
+		on = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	}
+	return plain, port, net.JoinHostPort(on.String(), "0"), nil
+}
+
+// HostOf names the host of this run that has the address: of a connection's
+// other end, say. It is empty for somebody from outside.
+func (r *Run) HostOf(a net.Addr) string {
+	if a == nil {
+		return ""
+	}
+	if r.Network() == Loopback {
+		return r.sockets.owner(a)
+	}
+	host, _, err := net.SplitHostPort(a.String())
+	if err != nil {
+		return ""
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, h := range r.hosts {
+		if h.addr.String() == host {
+			return h.name
+		}
+	}
+	return ""
+}
+
+func plainNetwork(network string) (string, error) {
+	switch plain := strings.TrimSuffix(network, "4"); plain {
+	case "tcp", "udp":
+		return plain, nil
+	}
+	return "", fmt.Errorf("network %q: %w", clip(network, 20), net.UnknownNetworkError(clip(network, 20)))
+}

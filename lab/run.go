@@ -1,0 +1,227 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"peerlab/netsim"
+	"peerlab/trace"
+)
+
+// Outside is the lane of what Run.Live publishes.
+const Outside = "outside"
+
+// Run is what a lab holds while it runs: verbs to record what happens, hosts to
+// do it on, and the actions people take. All methods may be called from any
+// goroutine, and after the run has ended, when they do nothing.
+type Run struct {
+	*shared
+	variant string
+
+	mu    sync.Mutex
+	net   *netsim.Net // nil on the loopback, and before the first Host
+	hosts map[string]*Host
+}
+
+// shared is what a run and its variants have in common.
+type shared struct {
+	ctx      context.Context // of the run: for the goroutines it owns
+	cancel   context.CancelCauseFunc
+	settings *Settings
+	book     *book
+	sockets  *sockets
+	packets  *packets
+	outside  Dialer
+	logger   *slog.Logger
+	actions  chan string
+	wg       sync.WaitGroup
+
+	smu      sync.Mutex
+	closed   bool
+	goErr    error
+	live     map[string]string
+	variants map[string]*Run
+}
+
+// Message records that something went from one lane to another.
+func (r *Run) Message(layer trace.Layer, from, to, name, text string) {
+	r.Add(trace.Event{Kind: trace.Message, Layer: layer, From: from, To: to, Name: name, Text: text})
+}
+
+// Begin records the beginning of an operation on a lane and returns what
+// records its end, with a word or sentence on how it ended.
+func (r *Run) Begin(layer trace.Layer, lane, name string) (end func(text string)) {
+	return r.book.begin(layer, r.lane(lane), name)
+}
+
+// Sample records the value that the series name of a lane has now.
+func (r *Run) Sample(layer trace.Layer, lane, name string, value float64, unit string) {
+	r.Add(trace.Event{Kind: trace.Sample, Layer: layer, From: lane, Name: name, Value: value, Unit: unit})
+}
+
+// State records that on a lane key is value now; an empty value: it is gone.
+func (r *Run) State(layer trace.Layer, lane, key, value string) {
+	r.Add(trace.Event{Kind: trace.State, Layer: layer, From: lane, Name: key, Text: value})
+}
+
+// Note records one sentence for a person.
+func (r *Run) Note(format string, args ...any) {
+	r.Add(trace.Event{Kind: trace.Note, Layer: trace.App, Text: fmt.Sprintf(format, args...)})
+}
+
+// Fact records a measured result. Facts of the same name from two variants are
+// shown side by side; a later one replaces an earlier one.
+func (r *Run) Fact(name string, value float64, unit string) {
+	r.Add(trace.Event{Kind: trace.Fact, Layer: trace.App, Name: name, Value: value, Unit: unit})
+}
+
+// Add records an event with all that the verbs leave out: Took, Lost, Attrs.
+// Seq, At and Span are set by the log. Long texts are cut.
+func (r *Run) Add(e trace.Event) {
+	e.Span = 0
+	e.From = r.lane(e.From)
+	if e.Kind == trace.Message {
+		e.To = r.lane(e.To)
+	}
+	r.book.add(e)
+}
+
+// lane is the name of a lane as it is in the log: that of a variant stands
+// before the lane's own, "naive/server".
+func (r *Run) lane(name string) string {
+	switch {
+	case r.variant == "":
+		return name
+	case name == "":
+		return r.variant
+	}
+	return r.variant + "/" + name
+}
+
+// Variant returns a run inside this one for one of several ways to do the same
+// thing, side by side. Its lanes, series and facts carry its name before their
+// own, its hosts are its own and on the link it has a network of its own, so
+// that neither disturbs the other. The same name gives the same variant.
+func (r *Run) Variant(name string) *Run {
+	r.smu.Lock()
+	defer r.smu.Unlock()
+	v := r.variants[name]
+	if v == nil {
+		v = &Run{shared: r.shared, variant: name, hosts: map[string]*Host{}}
+		r.variants[name] = v
+	}
+	return v
+}
+
+// Network tells what lies between the hosts.
+func (r *Run) Network() Network { return r.settings.Network }
+
+// Net is the emulated network of this run or variant, to change its
+// impairments or drop a packet. Nil on the loopback and before the first Host.
+func (r *Run) Net() *netsim.Net {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.net
+}
+
+// Actions yields the names of the actions that people take. There is one
+// channel for the run and its variants: one goroutine should read it.
+func (r *Run) Actions() <-chan string { return r.actions }
+
+// Live publishes a value for the commands people type: "host", "port", "url".
+// A variant's is published as its name, a dot and name: {naive.port}. On the
+// link nothing is published, as nobody could get there.
+func (r *Run) Live(name, value string) {
+	if r.Network() == Link {
+		return
+	}
+	if r.variant != "" {
+		name = r.variant + "." + name
+	}
+	r.smu.Lock()
+	r.live[name] = value
+	r.smu.Unlock()
+	r.book.add(trace.Event{Kind: trace.State, Layer: trace.App, From: Outside, Name: name, Text: value})
+}
+
+func (s *shared) liveValues() map[string]string {
+	s.smu.Lock()
+	defer s.smu.Unlock()
+	return maps.Clone(s.live)
+}
+
+// Go runs f in a goroutine that the run owns and waits for. Its ctx ends with
+// the run. If f returns an error before that, or panics, the run is over and
+// has failed with it. Labs start no goroutine in another way: a panic there
+// could not be caught.
+func (r *Run) Go(f func(ctx context.Context) error) {
+	r.smu.Lock()
+	defer r.smu.Unlock()
+	if r.closed {
+		return
+	}
+	r.wg.Go(func() {
+		err := r.protect(func() error { return f(r.ctx) })
+		if err == nil || r.ctx.Err() != nil && !errors.Is(err, ErrPanic) {
+			return
+		}
+		r.smu.Lock()
+		if r.goErr == nil {
+			r.goErr = err
+		}
+		r.smu.Unlock()
+		r.cancel(err)
+	})
+}
+
+// Sleep waits for d, or until ctx ends and then returns its error.
+func (r *Run) Sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// failure is what a goroutine of Run.Go ended the run with.
+func (s *shared) failure() error {
+	s.smu.Lock()
+	defer s.smu.Unlock()
+	return s.goErr
+}
+
+// protect turns a panic of f into an error that wraps ErrPanic.
+func (s *shared) protect(f func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.logger.Error("a lab panicked", "lab", s.settings.lab.Slug, "panic", p, "stack", string(debug.Stack()))
+			err = fmt.Errorf("%w: %v", ErrPanic, p)
+		}
+	}()
+	return f()
+}
+
+// close ends everything the run opened and started, and waits for it.
+func (r *Run) close() {
+	r.smu.Lock()
+	r.closed = true
+	all := []*Run{r}
+	for _, v := range r.variants {
+		all = append(all, v)
+	}
+	r.smu.Unlock()
+	r.sockets.close()
+	for _, one := range all {
+		one.closeNet()
+	}
+	r.wg.Wait()
+}

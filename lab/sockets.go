@@ -1,0 +1,219 @@
+package lab
+
+import (
+	"io"
+	"net"
+	"net/netip"
+	"strings"
+	"sync"
+)
+
+// sockets are all that a run has open, on whichever network: counted, found by
+// name, and closed together.
+type sockets struct {
+	listenOn netip.Addr
+	max      int
+	note     func(string) // told once when the limit is met
+
+	mu      sync.Mutex
+	settled *sync.Cond // a dial has ended
+	closed  bool
+	told    bool
+	count   int // open, or about to be
+	peak    int
+	refused int
+	open_   map[io.Closer]struct{}
+	names   map[string]netip.AddrPort // "tcp naive/server:80": a listener
+	owners  map[string]string         // local address of a dialled connection: host
+	dialled []string                  // the keys of owners, oldest first
+	dials   uint64                    // begun
+	pending map[uint64]struct{}       // those of them not ended
+}
+
+func newSockets(listenOn netip.Addr, most int, note func(string)) *sockets {
+	s := &sockets{
+		listenOn: listenOn, max: most, note: note,
+		open_: map[io.Closer]struct{}{}, names: map[string]netip.AddrPort{},
+		owners: map[string]string{}, pending: map[uint64]struct{}{},
+	}
+	s.settled = sync.NewCond(&s.mu)
+	return s
+}
+
+// open makes room for one more and calls f to open it; if f fails the room is
+// given back.
+func (s *sockets) open(f func() error) error {
+	if err := s.take(); err != nil {
+		return err
+	}
+	if err := f(); err != nil {
+		s.give()
+		return err
+	}
+	return nil
+}
+
+func (s *sockets) take() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.closed:
+		return net.ErrClosed
+	case s.count >= s.max:
+		s.refused++
+		if !s.told {
+			s.told = true
+			s.note(limited(ErrSockets, s.max).Error())
+		}
+		return limited(ErrSockets, s.max)
+	}
+	s.count++
+	s.peak = max(s.peak, s.count)
+	return nil
+}
+
+func (s *sockets) give() {
+	s.mu.Lock()
+	s.count--
+	s.mu.Unlock()
+}
+
+// keep remembers c to be closed with the run. If the run is over it is closed
+// now.
+func (s *sockets) keep(c io.Closer) error {
+	s.mu.Lock()
+	closed := s.closed
+	if !closed {
+		s.open_[c] = struct{}{}
+	}
+	s.mu.Unlock()
+	if closed {
+		c.Close()
+		return net.ErrClosed
+	}
+	return nil
+}
+
+// drop forgets c, which has been closed.
+func (s *sockets) drop(c io.Closer, names ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.open_, c)
+	s.count--
+	for _, n := range names {
+		delete(s.names, n)
+	}
+}
+
+// close closes all that is open and refuses whatever comes.
+func (s *sockets) close() {
+	s.mu.Lock()
+	s.closed = true
+	all := make([]io.Closer, 0, len(s.open_))
+	for c := range s.open_ {
+		all = append(all, c)
+	}
+	s.settled.Broadcast()
+	s.mu.Unlock()
+	for _, c := range all {
+		c.Close()
+	}
+}
+
+// name makes a listener known by the port it was asked for and the one it has.
+func (s *sockets) name(network, lane, port string, at net.Addr) []string {
+	actual, err := netip.ParseAddrPort(at.String())
+	if err != nil {
+		return nil
+	}
+	_, actualPort, _ := net.SplitHostPort(at.String())
+	names := []string{
+		key(network, net.JoinHostPort(lane, port)),
+		key(network, net.JoinHostPort(lane, actualPort)),
+		key(network, at.String()),
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, n := range names {
+		s.names[n] = actual
+	}
+	return names
+}
+
+// find looks up where a listener of this run is. Names are those of the
+// variant's own hosts; addresses are anybody's.
+func (s *sockets) find(network, variant, address string) (netip.AddrPort, bool) {
+	if rest, ok := strings.CutPrefix(address, "localhost:"); ok {
+		address = "127.0.0.1:" + rest
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if at, ok := s.names[key(network, address)]; ok && strings.ContainsAny(address[:1], "0123456789[") {
+		return at, true
+	}
+	if variant != "" {
+		address = variant + "/" + address
+	}
+	at, ok := s.names[key(network, address)]
+	return at, ok
+}
+
+func key(network, address string) string { return network + " " + address }
+
+// dialling notes that a host of this run is about to appear at some local
+// address; done tells which.
+func (s *sockets) dialling() (done func(local net.Addr, host string)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.dials++
+	id := s.dials
+	s.pending[id] = struct{}{}
+	return func(local net.Addr, host string) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.pending, id)
+		if local != nil {
+			s.ownLocked(key(local.Network(), local.String()), host)
+		}
+		s.settled.Broadcast()
+	}
+}
+
+// maxOwners bounds how many dialled connections are remembered. They outlive
+// the connection, which may be over before its listener asks who that was.
+const maxOwners = 4096
+
+func (s *sockets) ownLocked(k, host string) {
+	if _, known := s.owners[k]; !known {
+		if len(s.dialled) == maxOwners {
+			delete(s.owners, s.dialled[0])
+			s.dialled = s.dialled[1:]
+		}
+		s.dialled = append(s.dialled, k)
+	}
+	s.owners[k] = host
+}
+
+// owner is the host that dialled from the local address a. A listener can
+// accept before the dialler knows its own address, so dials that are pending
+// now are waited for: on the loopback they end at once.
+func (s *sockets) owner(a net.Addr) string {
+	k := key(a.Network(), a.String())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for last := s.dials; ; s.settled.Wait() {
+		host, known := s.owners[k]
+		if known || s.closed || !s.pendingLocked(last) {
+			return host
+		}
+	}
+}
+
+func (s *sockets) pendingLocked(last uint64) bool {
+	for id := range s.pending {
+		if id <= last {
+			return true
+		}
+	}
+	return false
+}
