@@ -53,8 +53,7 @@ func (r BenchResult) Rate() float64 {
 // Bench measures throughput. One run at a time: it is in run while it lasts.
 type Bench struct {
 	mu      sync.Mutex
-	channel channel
-	ctx     context.Context // of the channel
+	session *benchSession // nil while there is no channel
 	lastID  int64
 	run     *benchRun
 }
@@ -110,8 +109,8 @@ func (b *Bench) Run(ctx context.Context, dir Direction, d time.Duration, progres
 		return BenchResult{}, fmt.Errorf("a measurement takes %v to %v, not %v", MinBench, MaxBench, d)
 	}
 	b.mu.Lock()
-	ch, chCtx := b.channel, b.ctx
-	if ch == nil {
+	s := b.session
+	if s == nil {
 		b.mu.Unlock()
 		return BenchResult{}, ErrNotConnected
 	}
@@ -121,35 +120,16 @@ func (b *Bench) Run(ctx context.Context, dir Direction, d time.Duration, progres
 	if err != nil {
 		return BenchResult{}, err
 	}
-	defer b.finish(run)
-
 	ms := d.Milliseconds()
-	if err := sendFrame(ch, benchFrame{T: "run", ID: run.id, Dir: string(dir), MS: &ms}); err != nil {
+	if err := sendFrame(s.ch, benchFrame{T: "run", ID: run.id, Dir: string(dir), MS: &ms}); err != nil {
+		b.finish(run)
 		return BenchResult{}, fmt.Errorf("ask for a measurement: %w", err)
 	}
-	answer := time.NewTimer(benchAnswer)
-	defer answer.Stop()
-	late := time.NewTimer(benchAnswer + d + benchGrace)
-	defer late.Stop()
-	for started := run.started; ; {
-		select {
-		case <-started:
-			started = nil
-			answer.Stop()
-		case out := <-run.outcome:
-			return out.result, out.err
-		case <-answer.C:
-			return BenchResult{}, errors.New("no answer to the request for a measurement")
-		case <-late.C:
-			_ = sendFrame(ch, benchFrame{T: "stop", ID: run.id})
-			return BenchResult{}, errors.New("the measurement did not end in time")
-		case <-ctx.Done():
-			_ = sendFrame(ch, benchFrame{T: "stop", ID: run.id})
-			return BenchResult{}, ctx.Err()
-		case <-chCtx.Done():
-			return BenchResult{}, ErrNotConnected
-		}
+	result, err := s.await(ctx, run)
+	if err != nil {
+		s.abandon(run)
 	}
+	return result, err
 }
 
 // startLocked completes run and makes it the current one.
@@ -158,7 +138,7 @@ func (b *Bench) startLocked(run *benchRun) (*benchRun, error) {
 		return nil, ErrBusy
 	}
 	run.sends = (run.dir == Upload) == run.asked
-	run.ctx, run.stop = context.WithCancel(b.ctx)
+	run.ctx, run.stop = context.WithCancel(b.session.ctx)
 	run.started = make(chan struct{})
 	run.outcome = make(chan benchOutcome, 1)
 	b.run = run
@@ -177,17 +157,17 @@ func (b *Bench) finish(run *benchRun) {
 // speak speaks bench on ch until that ends.
 func (b *Bench) speak(ctx context.Context, ch channel) error {
 	ctx, cancel := context.WithCancel(ctx)
-	s := &benchSession{Bench: b, ch: ch}
+	s := &benchSession{Bench: b, ch: ch, ctx: ctx}
 	b.mu.Lock()
-	b.channel, b.ctx = ch, ctx
+	b.session = s
 	b.mu.Unlock()
 	defer s.work.Wait()
 	defer func() {
 		cancel()
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		if b.channel == ch {
-			b.channel, b.run = nil, nil
+		if b.session == s {
+			b.session, b.run = nil, nil
 		}
 	}()
 	return converse(ch, s.handle)

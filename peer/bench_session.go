@@ -14,7 +14,50 @@ import (
 type benchSession struct {
 	*Bench
 	ch   channel
+	ctx  context.Context // of the channel
 	work sync.WaitGroup
+}
+
+// await waits for the outcome of a run that we asked for.
+func (s *benchSession) await(ctx context.Context, run *benchRun) (BenchResult, error) {
+	answer := time.NewTimer(benchAnswer)
+	defer answer.Stop()
+	late := time.NewTimer(benchAnswer + run.duration + benchGrace)
+	defer late.Stop()
+	for started := run.started; ; {
+		select {
+		case <-started:
+			started = nil
+			answer.Stop()
+		case out := <-run.outcome:
+			return out.result, out.err
+		case <-answer.C:
+			return BenchResult{}, errors.New("no answer to the request for a measurement")
+		case <-late.C:
+			return BenchResult{}, errors.New("the measurement did not end in time")
+		case <-ctx.Done():
+			return BenchResult{}, ctx.Err()
+		case <-s.ctx.Done():
+			return BenchResult{}, ErrNotConnected
+		}
+	}
+}
+
+// abandon stops a run whose asker waits no longer. If the other side sends,
+// its end is still to come, and waits for our result.
+func (s *benchSession) abandon(run *benchRun) {
+	s.mu.Lock()
+	goesOn := s.run == run && s.session == s
+	if goesOn && !run.sends {
+		s.work.Go(func() { s.watch(run, benchGrace) })
+	}
+	s.mu.Unlock()
+	if goesOn {
+		_ = sendFrame(s.ch, benchFrame{T: "stop", ID: run.id})
+	}
+	if run.sends {
+		s.finish(run)
+	}
 }
 
 func (s *benchSession) handle(data []byte, text bool) error {
@@ -50,6 +93,7 @@ func (s *benchSession) handle(data []byte, text bool) error {
 	case "refuse":
 		if run.asked {
 			run.settle(benchOutcome{err: fmt.Errorf("the other side refuses: %s", clip(f.Message))})
+			s.finish(run)
 		}
 	case "progress", "result":
 		return s.counted(run, f)

@@ -137,7 +137,7 @@ func benches(t *testing.T) (a, b *Bench) {
 		eventually(t, "connected", func() bool {
 			x.mu.Lock()
 			defer x.mu.Unlock()
-			return x.channel != nil
+			return x.session != nil
 		})
 	}
 	return a, b
@@ -204,6 +204,19 @@ func TestBenchOneAtATime(t *testing.T) {
 	})
 }
 
+func TestBenchRefusedIsOver(t *testing.T) {
+	a, b := benches(t)
+	b.mu.Lock()
+	b.run = &benchRun{id: -1} // something else goes on there
+	b.mu.Unlock()
+	if _, err := a.Run(t.Context(), Download, time.Second, nil); err == nil || !strings.Contains(err.Error(), ErrBusy.Error()) {
+		t.Errorf("refused: %v", err)
+	}
+	if a.Running() {
+		t.Error("a run that was refused goes on")
+	}
+}
+
 func TestBenchStops(t *testing.T) {
 	a, b := benches(t)
 	for _, dir := range []Direction{Upload, Download} {
@@ -212,7 +225,7 @@ func TestBenchStops(t *testing.T) {
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: %v", dir, err)
 		}
-		eventually(t, "free again", func() bool { return !b.Running() })
+		eventually(t, "free again", func() bool { return !b.Running() && !a.Running() })
 	}
 }
 

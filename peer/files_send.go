@@ -51,6 +51,9 @@ func (f *Files) enqueue(t *outgoing) error {
 	if err := checkOffer(t.Offer); err != nil {
 		return err
 	}
+	if t.Name != bareName(t.Name) {
+		return errors.New("its name has separators or control characters")
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.left {

@@ -178,6 +178,8 @@ func (l *Link) run() {
 	defer check.Stop()
 	if l.offerer {
 		l.renew()
+	} else {
+		l.renewal.after(l.peer.cfg.Timing.Connect, func() { l.renewSoon("nothing was offered") })
 	}
 	for l.ctx.Err() == nil {
 		select {

@@ -49,6 +49,17 @@ func SafeName(name string) string {
 	return shorten(strings.TrimSuffix(name, ext), maxName-len(ext)) + ext
 }
 
+// bareName makes a name for an offer of one that this machine allows: the
+// other side may refuse separators and control characters.
+func bareName(name string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '/' || r == '\\' || unicode.IsControl(r) {
+			return '_'
+		}
+		return r
+	}, strings.ToValidUTF8(name, "_"))
+}
+
 // shorten cuts s to at most n bytes at the border of a character.
 func shorten(s string, n int) string {
 	if len(s) <= n {

@@ -96,10 +96,12 @@ func (l *Link) renew() {
 	l.soon = false
 	l.attempts++
 	if !l.offerer {
+		session := int32(1) // the first, if none was offered
 		if l.session != nil {
-			l.send(&envelope.Signal{Session: l.session.number, Want: envelope.WantNewSession})
-			l.renewal.after(l.peer.cfg.Timing.Renew, func() { l.renewSoon("the offerer does not answer") })
+			session = l.session.number
 		}
+		l.send(&envelope.Signal{Session: session, Want: envelope.WantNewSession})
+		l.renewal.after(l.peer.cfg.Timing.Renew, func() { l.renewSoon("the offerer does not answer") })
 		return
 	}
 	number := int32(1)

@@ -47,7 +47,7 @@ func describe(f *os.File, path string) (File, error) {
 	}
 	return File{
 		Offer: Offer{
-			ID: id, Name: filepath.Base(path), Size: info.Size(),
+			ID: id, Name: bareName(filepath.Base(path)), Size: info.Size(),
 			MIME: mime.TypeByExtension(filepath.Ext(path)),
 		},
 		Source: f,
