@@ -36,6 +36,8 @@ type server struct {
 	from vantage // where its clients stand, unless they say otherwise
 	base string  // such as http://25.0.0.10:8080
 	turn string  // such as 25.0.0.10:3478
+
+	killed bool
 }
 
 // startServer starts a server on a host of a lab, with its usual ports, or for
@@ -55,7 +57,7 @@ func startServer(t testing.TB, host *netlab.Host, flags ...string) *server {
 	}
 	s.WaitLine(`^Press Ctrl-C`, patience)
 	t.Cleanup(func() {
-		if code := s.Stop(); code != 0 {
+		if code := s.Stop(); code != 0 && !s.killed {
 			t.Errorf("the server's exit code is %d", code)
 		}
 	})
@@ -78,6 +80,12 @@ func serverCommand(t testing.TB, host *netlab.Host, flags ...string) *exec.Cmd {
 	}
 	cmd.Env = append(cmd.Env, "PEERLAB_ADDR=127.0.0.1:0", "PEERLAB_TURN_ADDR=127.0.0.1:0", "PEERLAB_RELAY_IP=127.0.0.1")
 	return cmd
+}
+
+// kill ends the server without giving it a chance to tidy up.
+func (s *server) kill() {
+	s.killed = true
+	s.Kill()
 }
 
 // addr is the host and port of the pages.
@@ -161,10 +169,13 @@ type serverStatus struct {
 		Ports    []struct {
 			Protocol           string
 			External, Internal int
+			Expires            time.Time
 		}
 	}
-	NAT struct{ State, Kind, Sentence string }
+	NAT natStatus
 }
+
+type natStatus struct{ State, Kind, Sentence string }
 
 func (s *server) status() serverStatus {
 	s.t.Helper()
