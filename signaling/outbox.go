@@ -77,15 +77,17 @@ func (o *outbox) mark() uint64 {
 	return o.asked
 }
 
-// confirm is called with the number of a pong.
-func (o *outbox) confirm(upTo uint64) {
+// confirm is called with the number of a pong. It reports false for one that
+// confirms nothing.
+func (o *outbox) confirm(upTo uint64) bool {
 	if upTo <= o.acked || upTo > o.asked {
-		return // unsolicited
+		return false // unsolicited
 	}
 	o.acked = upTo
 	for uint64(len(o.unacked.frames)) > o.written-o.acked {
 		o.unacked.pop()
 	}
+	return true
 }
 
 // missed adds to q the signals that may not have arrived, oldest first.

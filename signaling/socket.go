@@ -207,17 +207,19 @@ func (s *socket) onPing(data string) error {
 	return nil
 }
 
+// onPong charges nothing for a pong that confirms something: how often it is
+// asked for depends on how much others say to this client.
 func (s *socket) onPong(data string) error {
-	if err := s.count(); err != nil {
-		return err
-	}
+	s.heard.Store(int64(time.Since(s.hub.started)))
+	upTo, err := strconv.ParseUint(data, 10, 64)
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if upTo, err := strconv.ParseUint(data, 10, 64); err == nil {
-		s.out.confirm(upTo)
-	}
+	confirmed := err == nil && s.out.confirm(upTo)
 	if s.out.ask() {
 		s.wakeLocked()
+	}
+	s.mu.Unlock()
+	if !confirmed {
+		return s.count()
 	}
 	return nil
 }
