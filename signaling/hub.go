@@ -142,6 +142,12 @@ func (h *Hub) allRooms() []*room {
 	return rooms
 }
 
+func (h *Hub) remove(r *room) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.rooms, r.id)
+}
+
 // tick does all that time does, until the Hub ends.
 func (h *Hub) tick() {
 	ticker := time.NewTicker(h.cfg.tick())
@@ -159,9 +165,7 @@ func (h *Hub) tick() {
 func (h *Hub) sweep(now time.Time) {
 	for _, r := range h.allRooms() {
 		if r.sweep(now) {
-			h.mu.Lock()
-			delete(h.rooms, r.id)
-			h.mu.Unlock()
+			h.remove(r)
 			h.log.Info("room ended", "room", short(r.id))
 		}
 	}
@@ -189,6 +193,7 @@ func (h *Hub) Shutdown(ctx context.Context) error {
 
 	for _, r := range h.allRooms() {
 		r.shutdown()
+		h.remove(r)
 	}
 	for _, s := range sockets {
 		s.end(&envelope.Bye{Reason: "shutdown"}) // those that have not joined

@@ -142,6 +142,7 @@ func TestShutdownEndsEverything(t *testing.T) {
 		t.Fatal(err)
 	}
 	next[*envelope.PeerJoined](a)
+	eventually(t, "the silent socket is known", func() bool { return r.Stats().Unjoined == 1 })
 	done := make(chan error, 1)
 	go func() { done <- r.Shutdown(t.Context()) }()
 	for _, c := range []*wire{a, silent} {
@@ -167,7 +168,7 @@ func TestShutdownEndsEverything(t *testing.T) {
 	if _, resp, err := websocket.DefaultDialer.Dial("ws://"+r.addr+"/rooms/"+room+"/ws", nil); err == nil || resp.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("a socket was opened after the end: %v", err)
 	}
-	if s := r.Stats(); s.Sockets != 0 || s.Peers != 0 {
+	if s := r.Stats(); s.Sockets != 0 || s.Peers != 0 || s.Rooms != 0 {
 		t.Errorf("stats %+v", s)
 	}
 }
@@ -175,7 +176,7 @@ func TestShutdownEndsEverything(t *testing.T) {
 func TestShutdownDoesNotWaitForTheDeaf(t *testing.T) {
 	r := newRig(t, Config{})
 	r.open(r.room()) // never reads, never closes
-	eventually(t, "the socket is open", func() bool { return r.Stats().Sockets == 1 })
+	eventually(t, "the socket is open", func() bool { return r.Stats().Unjoined == 1 })
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := r.Shutdown(ctx); err == nil {
