@@ -1,0 +1,96 @@
+package netsim
+
+import (
+	"context"
+	"net"
+	"net/netip"
+
+	"gvisor.dev/gvisor/pkg/tcpip"
+	"gvisor.dev/gvisor/pkg/tcpip/header"
+	"gvisor.dev/gvisor/pkg/tcpip/transport/tcp"
+	"gvisor.dev/gvisor/pkg/tcpip/transport/udp"
+	"gvisor.dev/gvisor/pkg/waiter"
+)
+
+// DialContext connects to address over the link. network is tcp, tcp4, udp or
+// udp4; address is "host:port", host being the name of a host of the net or an IPv4
+// address. A tcp connection is a Stream.
+//
+// Errors are *net.OpError; errors.Is finds syscall.ECONNREFUSED (nobody
+// listens), ECONNRESET, ETIMEDOUT (no answer to all SYNs), ENETUNREACH (an address
+// outside the net's own), ctx's error, or net.ErrClosed; a *net.DNSError is inside for an unknown
+// name. An address of the net that no host has does not answer. Reading and writing return what kernel sockets
+// do: io.EOF, os.ErrDeadlineExceeded, syscall.ECONNRESET, EPIPE, net.ErrClosed.
+func (h *Host) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	to, err := h.resolve(address)
+	if err == nil && to.Addr().IsUnspecified() {
+		to = netip.AddrPortFrom(h.addr, to.Port()) // as on Linux: this host
+	}
+	if err != nil {
+		return nil, opError("dial", network, nil, nil, err)
+	}
+	switch network {
+	case "tcp", "tcp4":
+		return h.dialTCP(ctx, network, to)
+	case "udp", "udp4":
+		return h.dialUDP(network, to)
+	default:
+		return nil, opError("dial", network, nil, nil, net.UnknownNetworkError(network))
+	}
+}
+
+func (h *Host) dialTCP(ctx context.Context, network string, to netip.AddrPort) (net.Conn, error) {
+	fail := func(err error) (net.Conn, error) { return nil, opError("dial", network, nil, tcpAddr(to), err) }
+	if err := ctx.Err(); err != nil {
+		return fail(err)
+	}
+	var wq waiter.Queue
+	ep, err := h.endpoint(tcp.ProtocolNumber, &wq)
+	if err != nil {
+		return fail(err)
+	}
+	entry, writable := waiter.NewChannelEntry(waiter.WritableEvents)
+	wq.EventRegister(&entry)
+	defer wq.EventUnregister(&entry)
+
+	refused := ep.Connect(full(to))
+	if _, started := refused.(*tcpip.ErrConnectStarted); started {
+		select {
+		case <-ctx.Done():
+			ep.Close()
+			return fail(ctx.Err())
+		case <-writable:
+			refused = ep.LastError()
+		}
+	}
+	if refused != nil {
+		ep.Close()
+		return fail(fault(refused))
+	}
+	return newStream(&wq, ep), nil
+}
+
+func (h *Host) dialUDP(network string, to netip.AddrPort) (net.Conn, error) {
+	fail := func(err error) (net.Conn, error) { return nil, opError("dial", network, nil, udpAddr(to), err) }
+	var wq waiter.Queue
+	ep, err := h.endpoint(udp.ProtocolNumber, &wq)
+	if err != nil {
+		return fail(err)
+	}
+	if err := ep.Connect(full(to)); err != nil {
+		ep.Close()
+		return fail(fault(err))
+	}
+	return newDatagrams(&wq, ep, udpAddr(to)), nil
+}
+
+// endpoint makes a socket, unless the net is closed.
+func (h *Host) endpoint(proto tcpip.TransportProtocolNumber, wq *waiter.Queue) (tcpip.Endpoint, error) {
+	h.net.mu.Lock()
+	defer h.net.mu.Unlock()
+	if h.net.closed {
+		return nil, net.ErrClosed
+	}
+	ep, err := h.stack.NewEndpoint(proto, header.IPv4ProtocolNumber, wq)
+	return ep, fault(err)
+}

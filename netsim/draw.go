@@ -1,0 +1,44 @@
+package netsim
+
+import (
+	"encoding/binary"
+	"hash/fnv"
+	"math/rand/v2"
+)
+
+// draws are the random numbers of one direction of one flow: a stream for each kind.
+type draws struct {
+	from, to string
+	proto    byte
+	flow     int
+	streams  map[Kind]*rand.Rand
+}
+
+// next gives the two draws, for loss and for jitter, of the next packet of kind k.
+func (d *draws) next(seed uint64, k Kind) (loss, jitter float64) {
+	r := d.streams[k]
+	if r == nil {
+		if d.streams == nil {
+			d.streams = make(map[Kind]*rand.Rand)
+		}
+		r = d.stream(seed, k)
+		d.streams[k] = r
+	}
+	return r.Float64(), r.Float64()
+}
+
+// stream begins the numbers of kind k. Names are closed by a zero, so that two
+// different directions never hash the same bytes.
+func (d *draws) stream(seed uint64, k Kind) *rand.Rand {
+	h := fnv.New128a()
+	var number [8]byte
+	for _, v := range []uint64{seed, uint64(d.proto), uint64(d.flow)} {
+		binary.BigEndian.PutUint64(number[:], v)
+		_, _ = h.Write(number[:]) // a hash takes everything
+	}
+	for _, name := range []string{d.from, d.to, string(k)} {
+		_, _ = h.Write(append([]byte(name), 0))
+	}
+	sum := h.Sum(nil)
+	return rand.New(rand.NewPCG(binary.BigEndian.Uint64(sum), binary.BigEndian.Uint64(sum[8:])))
+}

@@ -1,0 +1,111 @@
+package netsim
+
+import (
+	"net"
+	"sync/atomic"
+
+	"gvisor.dev/gvisor/pkg/tcpip"
+	"gvisor.dev/gvisor/pkg/tcpip/transport/tcp"
+	"gvisor.dev/gvisor/pkg/tcpip/transport/udp"
+	"gvisor.dev/gvisor/pkg/waiter"
+)
+
+// Listen accepts connections on address, "host:port" with a port of 0 for any
+// free one; host is empty, this host's name or its address. network is tcp or
+// tcp4. Accepted connections are Streams. Errors are *net.OpError; errors.Is finds syscall.EADDRINUSE
+// and EADDRNOTAVAIL (not an address of this host), and net.ErrClosed.
+func (h *Host) Listen(network, address string) (net.Listener, error) {
+	at, err := h.resolve(address)
+	if err == nil && network != "tcp" && network != "tcp4" {
+		err = net.UnknownNetworkError(network)
+	}
+	if err != nil {
+		return nil, opError("listen", network, nil, nil, err)
+	}
+	fail := func(err error) (net.Listener, error) { return nil, opError("listen", network, nil, tcpAddr(at), err) }
+	l := &listener{}
+	if l.ep, err = h.endpoint(tcp.ProtocolNumber, &l.wq); err != nil {
+		return fail(err)
+	}
+	l.ep.SocketOptions().SetReuseAddress(true) // as package net does: TIME-WAIT connections don't keep the port
+	if err := l.ep.Bind(full(at)); err != nil {
+		l.ep.Close()
+		return fail(fault(err))
+	}
+	if err := l.ep.Listen(h.net.cfg.TCP.backlog()); err != nil {
+		l.ep.Close()
+		return fail(fault(err))
+	}
+	bound, refused := l.ep.GetLocalAddress()
+	if refused != nil {
+		l.ep.Close()
+		return fail(fault(refused))
+	}
+	l.addr = tcpAddr(h.shown(bound))
+	return l, nil
+}
+
+// ListenPacket receives datagrams on address, as Listen does; network is udp or
+// udp4. WriteTo wants a *net.UDPAddr.
+func (h *Host) ListenPacket(network, address string) (net.PacketConn, error) {
+	at, err := h.resolve(address)
+	if err == nil && network != "udp" && network != "udp4" {
+		err = net.UnknownNetworkError(network)
+	}
+	if err != nil {
+		return nil, opError("listen", network, nil, nil, err)
+	}
+	fail := func(err error) (net.PacketConn, error) { return nil, opError("listen", network, nil, udpAddr(at), err) }
+	var wq waiter.Queue
+	ep, err := h.endpoint(udp.ProtocolNumber, &wq)
+	if err != nil {
+		return fail(err)
+	}
+	if err := ep.Bind(full(at)); err != nil {
+		ep.Close()
+		return fail(fault(err))
+	}
+	d := newDatagrams(&wq, ep, nil)
+	if bound, err := ep.GetLocalAddress(); err == nil {
+		d.local = udpAddr(h.shown(bound))
+	}
+	return d, nil
+}
+
+// listener accepts connections from a listening endpoint.
+type listener struct {
+	ep     tcpip.Endpoint
+	wq     waiter.Queue
+	addr   net.Addr
+	closed atomic.Bool
+}
+
+func (l *listener) Addr() net.Addr { return l.addr }
+
+func (l *listener) Accept() (net.Conn, error) {
+	entry, ready := waiter.NewChannelEntry(waiter.ReadableEvents | waiter.EventHUp | waiter.EventErr)
+	l.wq.EventRegister(&entry)
+	defer l.wq.EventUnregister(&entry)
+	for {
+		if l.closed.Load() {
+			return nil, opError("accept", "tcp", nil, l.addr, net.ErrClosed)
+		}
+		ep, wq, err := l.ep.Accept(nil)
+		switch err.(type) {
+		case nil:
+			return newStream(wq, ep), nil
+		case *tcpip.ErrWouldBlock:
+			<-ready // Close, and the end of the net, wake it too
+		default:
+			return nil, opError("accept", "tcp", nil, l.addr, fault(err))
+		}
+	}
+}
+
+func (l *listener) Close() error {
+	if l.closed.Swap(true) {
+		return opError("close", "tcp", nil, l.addr, net.ErrClosed)
+	}
+	l.ep.Close()
+	return nil
+}

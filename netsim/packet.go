@@ -1,0 +1,52 @@
+package netsim
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Packet is what the tap sees of one IP packet, at the moment it is sent.
+type Packet struct {
+	// N numbers the packets of a net from 1, in the order they were sent.
+	N uint64
+	// At is when the sender gave it to the line, with its monotonic clock.
+	At time.Time
+	// Arrive is when the link will hand it to the receiver; zero if it never will.
+	Arrive time.Time
+	// From and To are the names of the hosts. To is an address if no host has it.
+	From, To string
+	// Src and Dst are the addresses; the ports are 0 without TCP or UDP.
+	Src, Dst netip.AddrPort
+	// Flow numbers the connections and UDP conversations of two hosts from 1,
+	// as they appear, for each protocol.
+	Flow int
+	Kind Kind
+	// Layer is "tcp", "udp", "dns" (DNS over UDP) or "ip" (ICMP and the rest).
+	Layer string
+	// Summary is the packet in a few words, Note included: "SYN",
+	// "DATA 1–1460 (1460 B) · retransmission", "ACK 2921", "UDP 512 B".
+	// Sequence numbers are relative: the first byte of a stream is 1.
+	Summary string
+	// Note is what stands out in the flow, or empty: "retransmission", "fast
+	// retransmission", "spurious retransmission", "keep-alive", "dup ACK 2",
+	// "zero window", "window update", "zero window probe", "overtakes".
+	Note string
+	// Lost tells that it never arrives, and Why, in words: one of the Why constants.
+	Lost bool
+	Why  string
+	// Retransmit tells that all or the beginning of what it carries was sent before, keep-alives aside.
+	Retransmit bool
+	// Attrs are details: ports, flags, seq, ack, win, len, ttl, options.
+	// The map is the receiver's to keep.
+	Attrs map[string]string
+	// Data is the whole IP packet. It is the receiver's to keep.
+	Data []byte
+}
+
+// Took is how long the packet is on its way, the time in the queue included; 0 if it is lost.
+func (p Packet) Took() time.Duration {
+	if p.Lost {
+		return 0
+	}
+	return p.Arrive.Sub(p.At)
+}
