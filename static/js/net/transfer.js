@@ -21,6 +21,8 @@ export const WINDOW = 16 << 20; // bytes under way beyond the last ack
 const FINISHED = new Set(['done', 'failed', 'cancelled', 'declined']);
 // Weight of the newest quarter second in the rate: it follows a change within about two seconds.
 const NEWEST = 0.15;
+const STALLED = 100; // bytes a second: what is left of the mean when nothing moves any more
+const DAY = 24 * 3600; // seconds; nobody wants to know beyond it
 
 /** Common to both directions; see OutTransfer and InTransfer. */
 export class Transfer {
@@ -83,7 +85,8 @@ export class Transfer {
 
   /** Seconds to go, null while nobody can say. @returns {number|null} */
   get eta() {
-    return this.state === 'active' && this.rate > 1 ? (this.size - this.acked) / this.rate : null;
+    const seconds = this.state === 'active' && this.rate > 0 ? (this.size - this.acked) / this.rate : Infinity;
+    return seconds < DAY ? seconds : null;
   }
 
   get finished() { return FINISHED.has(this.phase); }
@@ -153,7 +156,7 @@ export class Transfer {
     if (this.phase !== 'active') return;
     const now = (bytes * 1000) / ms;
     this.rate = this.rate === 0 ? now : this.rate + NEWEST * (now - this.rate);
-    if (this.rate < 1) this.rate = 0;
+    if (this.rate < STALLED) this.rate = 0;
     else this.host.changed();
   }
 
