@@ -26,6 +26,7 @@ const (
 // https; that of Bob sees them as what they are, plain http.
 type couple struct {
 	server   *server
+	host     *netlab.Host // of the server
 	lab      *netlab.Lab
 	routers  [2]*netlab.Router
 	hosts    [2]*netlab.Host
@@ -35,7 +36,8 @@ type couple struct {
 func newCouple(t *testing.T) *couple {
 	t.Helper()
 	c := &couple{lab: netlab.New(t)}
-	c.server = startServer(t, c.lab.WAN.Host("server"))
+	c.host = c.lab.WAN.Host("server")
+	c.server = startServer(t, c.host)
 	for i, name := range []string{"alice", "bob"} {
 		c.routers[i] = c.lab.WAN.Router(name+"-home", netlab.Cone)
 		c.hosts[i] = c.routers[i].LAN.Host(name)
