@@ -17,6 +17,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf8"
 )
 
 // wire joins two Files by a pipe; cut ends the conversation on both sides.
@@ -617,4 +618,17 @@ func TestSafeName(t *testing.T) {
 	if len(long) > maxName || !strings.HasSuffix(long, ".gz") {
 		t.Errorf("%d bytes: %s", len(long), long)
 	}
+}
+
+func FuzzSafeName(f *testing.F) {
+	for _, name := range []string{"a.txt", "../x", "con", "\u202e", strings.Repeat("é", 300), ".. /.", "x.part"} {
+		f.Add(name)
+	}
+	f.Fuzz(func(t *testing.T, name string) {
+		safe := SafeName(name)
+		if safe == "" || len(safe) > maxName+1 || !filepath.IsLocal(safe) || strings.ContainsAny(safe, "/\\\x00\n") ||
+			strings.HasPrefix(safe, ".") || !utf8.ValidString(safe) {
+			t.Errorf("SafeName(%q) = %q", name, safe)
+		}
+	})
 }

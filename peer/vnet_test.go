@@ -200,3 +200,33 @@ func TestANewSessionWhenARestartIsNotEnough(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 }
+
+func TestTheRelayCanBeReachedOverTCP(t *testing.T) {
+	listener, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := turn.NewServer(turn.ServerConfig{
+		Realm: "peerlab", AuthHandler: relayAuth, LoggerFactory: silent(),
+		ListenerConfigs: []turn.ListenerConfig{{
+			Listener: listener,
+			RelayAddressGenerator: &turn.RelayAddressGeneratorStatic{
+				RelayAddress: net.IPv4(127, 0, 0, 1), Address: "127.0.0.1",
+			},
+		}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { server.Close() })
+	r := newRoom(t, signaling.Config{ICE: func(string, string) ([]envelope.ICEServer, time.Duration) {
+		url := "turn:" + listener.Addr().String() + "?transport="
+		return []envelope.ICEServer{{URLs: []string{url + "udp", url + "tcp"}, Username: "tester", Credential: "secret"}}, time.Hour
+	}})
+	_, _, ab, ba := r.pair(func(c *Config) { c.RelayOnly, c.RelayTransport = true, RelayTCP })
+	for _, l := range []*Link{ab, ba} {
+		if p := l.Path(); !p.Relayed || p.Protocol != "tcp" {
+			t.Errorf("%+v: %s", p, p)
+		}
+	}
+}
