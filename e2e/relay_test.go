@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -241,10 +242,24 @@ func tryAllocate(t testing.TB, from vantage, entry iceServer, transport string) 
 		t.Fatal(err)
 	}
 	through, err := client.Allocate()
-	if err == nil {
-		t.Cleanup(func() { through.Close() })
+	if err != nil {
+		return nil, err
 	}
-	return through, err
+	conn = &relayed{PacketConn: through}
+	t.Cleanup(func() { conn.Close() })
+	return conn, nil
+}
+
+// relayed is an allocation that is given back once. Pion's would ask again, and
+// wait for an answer that nobody gives.
+type relayed struct {
+	net.PacketConn
+	once sync.Once
+}
+
+func (r *relayed) Close() (err error) {
+	r.once.Do(func() { err = r.PacketConn.Close() })
+	return err
 }
 
 // roundTrip sends text to an echo and waits for it to come back.

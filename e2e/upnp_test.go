@@ -115,6 +115,11 @@ func TestUPnPOpensTheServerToTheWorld(t *testing.T) {
 		// Two relayed peers meet within the relay, whose own ports are not mapped.
 		other := allocate(t, h.outside, entry, transport)
 		meet(t, through, other)
+		through.Close() // while there is somebody to hear it
+		other.Close()
+	}
+	for _, m := range []*member{ann, bob} {
+		m.ws.Close() // or the server waits for their goodbye
 	}
 
 	if code := h.Stop(); code != 0 {
