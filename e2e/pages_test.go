@@ -88,7 +88,7 @@ func TestEveryAnswerCarriesItsHeaders(t *testing.T) {
 		r := s.do(here, "GET", path)
 		for name, want := range map[string]string{
 			"X-Content-Type-Options":       `^nosniff$`,
-			"Referrer-Policy":              `^no-referrer$`,
+			"Referrer-Policy":              `^same-origin$`,
 			"Cross-Origin-Opener-Policy":   `^same-origin$`,
 			"Cross-Origin-Resource-Policy": `^same-origin$`,
 			"Content-Security-Policy":      `default-src 'none'.*script-src 'self';.*frame-ancestors 'none'`,

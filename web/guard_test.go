@@ -30,7 +30,7 @@ func TestHeaders(t *testing.T) {
 		h := f.get(path).Header
 		for name, want := range map[string]string{
 			"X-Content-Type-Options": "nosniff",
-			"Referrer-Policy":        "no-referrer",
+			"Referrer-Policy":        "same-origin",
 			"Cache-Control":          "no-store",
 		} {
 			if h.Get(name) != want {
