@@ -2,6 +2,7 @@ package lab_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/gopacket/gopacket/pcapgo"
 
 	"peerlab/lab"
 	"peerlab/trace"
@@ -100,6 +103,29 @@ func TestHostsMeetByNameOnBothNetworks(t *testing.T) {
 					syns++
 				}
 			}
+		}
+		var file bytes.Buffer
+		if err := rec.WritePcapng(&file); err != nil {
+			t.Fatal(err)
+		}
+		ng, err := pcapgo.NewNgReader(&file, pcapgo.DefaultNgReaderOptions)
+		if err != nil {
+			t.Fatal(err)
+		}
+		inFile := map[string]int{}
+		for {
+			_, ci, err := ng.ReadPacketData()
+			if err != nil {
+				break
+			}
+			i, err := ng.Interface(ci.InterfaceIndex)
+			if err != nil {
+				t.Fatal(err)
+			}
+			inFile[i.Name]++
+		}
+		if inFile["naive"] < 10 || inFile["fixed"] < 10 || inFile["naive"]+inFile["fixed"] != kept {
+			t.Errorf("%v packets in the file, %d kept", inFile, kept)
 		}
 		if messages < 20 || messages != kept+left || syns != 2 {
 			t.Errorf("%d messages, %d of them SYNs of a variant, %d packets kept, %d left", messages, syns, kept, left)
@@ -340,4 +366,44 @@ func TestHostNames(t *testing.T) {
 		}
 		return nil
 	}, nil)
+}
+
+func TestPacketsAreBounded(t *testing.T) {
+	l := labOf(t, func(ctx context.Context, r *lab.Run) error {
+		_, client, l, err := pair(r)
+		if err != nil {
+			return err
+		}
+		r.Go(func(context.Context) error {
+			c, err := l.Accept()
+			if err != nil {
+				return err
+			}
+			defer c.Close()
+			_, err = io.Copy(io.Discard, c)
+			return err
+		})
+		c, err := client.DialContext(ctx, "tcp", "server:80")
+		if err != nil {
+			return err
+		}
+		if _, err := c.Write(make([]byte, 500_000)); err != nil {
+			return err
+		}
+		if err := c.(interface{ CloseWrite() error }).CloseWrite(); err != nil {
+			return err
+		}
+		_, err = io.ReadAll(c) // until all has arrived
+		return err
+	})
+	rn := newRunner(t, lab.Config{Labs: []*lab.Lab{l}, MaxPacketBytes: 50_000})
+	rec := start(t, rn, "echo", url.Values{"network": {"link"}, "delay": {"0"}})
+	wantOutcome(t, rec, lab.Finished, "")
+	var file bytes.Buffer
+	if err := rec.WritePcapng(&file); err != nil {
+		t.Fatal(err)
+	}
+	if kept, left := rec.Packets(); kept == 0 || left == 0 || file.Len() > 60_000 {
+		t.Errorf("%d packets kept, %d not, a file of %d bytes", kept, left, file.Len())
+	}
 }
