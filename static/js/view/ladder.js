@@ -132,8 +132,9 @@ export class Ladder {
   /** Draws the rows in sight. */
   #window() {
     const k = unit(), height = rowHeight * k;
-    const first = Math.max(0, Math.floor(this.#scroll.scrollTop / height) - spare);
     const last = Math.min(this.#rows.list.length, Math.ceil((this.#scroll.scrollTop + this.#scroll.clientHeight) / height) + spare);
+    // Of another link there may be fewer rows than were scrolled past.
+    const first = Math.max(0, Math.min(last, Math.floor(this.#scroll.scrollTop / height) - spare));
     const width = this.#container.clientWidth, tall = (last - first) * height + 6 * k;
     set(this.#root, { width, height: tall, viewBox: `0 0 ${width} ${tall}` });
     this.#root.style.top = `${first * height}px`;
