@@ -129,10 +129,8 @@ func (g *guest) usedCandidates() (local, remote string) {
 	return used[0], used[1]
 }
 
-// TestRoomPathChoice changes the path of a connection that could be direct.
-func TestRoomPathChoice(t *testing.T) {
-	t.Parallel()
-	c := newCouple(t)
+// pathChoice changes the path of a connection that could be direct.
+func (c *couple) pathChoice(t *testing.T) {
 	alice, bob := c.meet(t)
 	alice.reaches("Bob", "direct", 2*patience)
 	bob.reaches("Alice", "direct", 2*patience)
@@ -174,6 +172,9 @@ func TestRoomPathChoice(t *testing.T) {
 		g.reaches(map[*guest]string{alice: "Bob", bob: "Alice"}[g], "relayed", recovery)
 	}
 	exchange(alice, bob, "over what is left")
+	for _, router := range c.routers {
+		router.SetNAT(netlab.Cone)
+	}
 }
 
 // setup is the time from entering the room to open channels, from the page's
