@@ -191,7 +191,8 @@ func (r *benchRun) result() BenchResult {
 	return out
 }
 
-// settle hands the asker its outcome; only the first counts.
+// settle hands the asker its outcome; only the first counts. The run is
+// finished before, so that the asker may start the next at once.
 func (r *benchRun) settle(out benchOutcome) {
 	select {
 	case r.outcome <- out:

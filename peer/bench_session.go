@@ -92,8 +92,8 @@ func (s *benchSession) handle(data []byte, text bool) error {
 		}
 	case "refuse":
 		if run.asked {
-			run.settle(benchOutcome{err: fmt.Errorf("the other side refuses: %s", clip(f.Message))})
 			s.finish(run)
+			run.settle(benchOutcome{err: fmt.Errorf("the other side refuses: %s", clip(f.Message))})
 		}
 	case "progress", "result":
 		return s.counted(run, f)
@@ -101,11 +101,11 @@ func (s *benchSession) handle(data []byte, text bool) error {
 		return s.ended(run)
 	case "stop":
 		run.stop()
-		if run.asked {
-			run.settle(benchOutcome{err: errors.New("the other side stopped the measurement")})
-		}
 		if !run.sends || run.asked {
 			s.finish(run) // otherwise our filler ends it
+		}
+		if run.asked {
+			run.settle(benchOutcome{err: errors.New("the other side stopped the measurement")})
 		}
 	}
 	return nil
@@ -209,8 +209,8 @@ func (s *benchSession) ended(run *benchRun) error {
 		return violation("end: the sender of the filler ends a run")
 	}
 	err := s.report("result", run)
-	run.settle(benchOutcome{result: run.result()})
 	s.finish(run)
+	run.settle(benchOutcome{result: run.result()})
 	return err
 }
 
@@ -229,7 +229,7 @@ func (s *benchSession) counted(run *benchRun, f benchFrame) error {
 		}
 		return nil
 	}
-	run.settle(benchOutcome{result: r})
 	s.finish(run)
+	run.settle(benchOutcome{result: r})
 	return nil
 }

@@ -13,7 +13,7 @@ import (
 
 const (
 	botRate   = 2 // commands a second from one peer, with bursts of …
-	botBurst  = 10
+	botBurst  = 20
 	botFiles  = 4 // files on their way to one peer
 	botPrefix = "echo: "
 )

@@ -161,12 +161,16 @@ func (c *Config) api() *webrtc.API {
 	s := webrtc.SettingEngine{LoggerFactory: pionLogs{c.Logger}}
 	// We read the channels, so that a slow reader slows the sender.
 	s.DetachDataChannels()
-	// The waits let better paths win. A few hundred milliseconds are enough
-	// for that: what is found later still replaces a relayed path.
+	// When it is up to us to choose (between two Go peers), the first pair
+	// that answers after its wait is kept for good: Pion never moves to a
+	// better one. A relay waits for four rounds of checks through the NATs.
 	s.SetHostAcceptanceMinWait(0)
 	s.SetSrflxAcceptanceMinWait(100 * time.Millisecond)
 	s.SetPrflxAcceptanceMinWait(100 * time.Millisecond)
-	s.SetRelayAcceptanceMinWait(400 * time.Millisecond)
+	s.SetRelayAcceptanceMinWait(800 * time.Millisecond)
+	if c.RelayOnly {
+		s.SetRelayAcceptanceMinWait(0)
+	}
 	s.SetICETimeouts(c.Timing.Silence, c.Timing.Failure, c.Timing.Keepalive)
 	s.SetDTLSRetransmissionInterval(100 * time.Millisecond)
 	// A browser that hides its addresses behind mDNS names still sees ours,

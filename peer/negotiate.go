@@ -195,13 +195,15 @@ func (l *Link) iceChanged(s *session, state webrtc.ICEConnectionState) {
 	}
 }
 
-// opened hears that all channels of the current session are open.
+// opened hears that all channels of the current session are open and read.
 func (l *Link) opened(s *session) {
+	if s.failed {
+		return
+	}
 	s.open = true
 	l.since = time.Now()
 	l.record.opened()
 	l.connected()
-	s.start()
 }
 
 func (l *Link) connected() {
@@ -212,10 +214,10 @@ func (l *Link) connected() {
 
 // lost hears that the channels of the current session have ended.
 func (l *Link) lost(s *session, err error) {
-	if !s.open {
+	if s.failed {
 		return // said already
 	}
-	s.open = false
+	s.open, s.failed = false, true
 	l.log.Debug("channels closed", "err", err)
 	l.setState(StateInterrupted)
 	l.renewSoon("its channels have closed")

@@ -68,7 +68,7 @@ func join(t testing.TB, s Signaler, adjust func(*Config)) *member {
 	}
 	cfg := Config{Loopback: true, Handlers: Handlers{
 		Link:     func(l *Link) { m.links <- l },
-		State:    func(_ *Link, s State) { m.states <- s },
+		State:    m.note,
 		Chat:     func(_ *Link, c ChatMessage) { m.chats <- c },
 		Transfer: func(_ *Link, t *Transfer) { m.files <- t },
 		Accept:   func(context.Context, *Link, Offer) (Sink, error) { return Discard{}, nil },
@@ -89,6 +89,14 @@ func join(t testing.TB, s Signaler, adjust func(*Config)) *member {
 	}()
 	t.Cleanup(m.stop)
 	return m
+}
+
+// note keeps a state for until, as long as there is room.
+func (m *member) note(_ *Link, s State) {
+	select {
+	case m.states <- s:
+	default:
+	}
 }
 
 func (m *member) stop() {

@@ -26,8 +26,8 @@ type session struct {
 	cancel context.CancelFunc
 
 	channels   [4]*dataChannel
-	open       bool
-	failed     bool // DTLS did, and was noticed
+	open       bool // and the engines read them
+	failed     bool // DTLS did, or the channels ended, and was noticed
 	early      []webrtc.ICECandidateInit
 	restarted  time.Time // the last ICE restart
 	relayUntil time.Time // when the relay credentials expire
@@ -122,18 +122,26 @@ func (s *session) createChannel(id uint16, label string) error {
 					return
 				}
 			}
-			s.link.opened(s)
+			s.start()
 		})
 	})
 	return nil
 }
 
 // start lets the engines of the link speak on the channels, as soon as they
-// have stopped to speak on those of the session before.
+// have stopped to speak on those of the session before. When all of them
+// listen, the link is connected: what is asked of them then can be done.
 func (s *session) start() {
 	l := s.link
+	var deaf atomic.Int32
+	deaf.Store(int32(len(s.channels)))
+	listening := func() {
+		if deaf.Add(-1) == 0 {
+			s.post(func() { l.opened(s) })
+		}
+	}
 	for id, speak := range []func(context.Context, channel) error{l.chat.speak, l.files.speak, l.bench.speak, l.probe.speak} {
-		c := l.record.firstBytes(s.channels[id], channelLabels[id])
+		c := &attended{channel: l.record.firstBytes(s.channels[id], channelLabels[id]), listening: listening}
 		s.engines.Go(func() {
 			select {
 			case <-s.previous:
@@ -144,6 +152,18 @@ func (s *session) start() {
 			s.post(func() { l.lost(s, fmt.Errorf("%s: %w", channelLabels[id], err)) })
 		})
 	}
+}
+
+// attended tells when it is read for the first time.
+type attended struct {
+	channel
+	listening func()
+	once      sync.Once
+}
+
+func (a *attended) Receive(buf []byte) (int, bool, error) {
+	a.once.Do(a.listening)
+	return a.channel.Receive(buf)
 }
 
 // flush waits until the other side has all that was sent, for a time.
