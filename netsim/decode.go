@@ -36,7 +36,7 @@ func describe(p *Packet, s *segment, v verdict) {
 				p.Layer, p.Summary = "dns", dnsSummary(l)
 			}
 		case *layers.ICMPv4:
-			p.Summary = "ICMP " + strings.ToLower(l.TypeCode.String())
+			p.Summary = icmpSummary(l)
 		}
 	}
 	p.Attrs["layers"] = strings.Join(names, " ")
@@ -149,6 +149,25 @@ func dnsSummary(l *layers.DNS) string {
 		what += fmt.Sprintf(" %s %s", q.Type, preview(q.Name))
 	}
 	return what
+}
+
+func icmpSummary(l *layers.ICMPv4) string {
+	switch t := l.TypeCode; {
+	case t.Type() == layers.ICMPv4TypeEchoRequest:
+		return fmt.Sprintf("ICMP echo request %d", l.Seq)
+	case t.Type() == layers.ICMPv4TypeEchoReply:
+		return fmt.Sprintf("ICMP echo reply %d", l.Seq)
+	case t.Type() == layers.ICMPv4TypeTimeExceeded:
+		return "ICMP time exceeded"
+	case t.Type() == layers.ICMPv4TypeDestinationUnreachable && t.Code() == layers.ICMPv4CodePort:
+		return "ICMP port unreachable"
+	case t.Type() == layers.ICMPv4TypeDestinationUnreachable && t.Code() == layers.ICMPv4CodeFragmentationNeeded:
+		return "ICMP fragmentation needed"
+	case t.Type() == layers.ICMPv4TypeDestinationUnreachable:
+		return "ICMP destination unreachable"
+	default:
+		return fmt.Sprintf("ICMP type %d code %d", t.Type(), t.Code())
+	}
 }
 
 // preview is the first line of a payload if it is text for a person, in up to

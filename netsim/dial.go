@@ -17,7 +17,7 @@ import (
 // address. A tcp connection is a Stream.
 //
 // Errors are *net.OpError; errors.Is finds syscall.ECONNREFUSED (nobody
-// listens), ECONNRESET, ETIMEDOUT (no answer to all SYNs), ENETUNREACH (an address
+// listens), ECONNRESET, ETIMEDOUT (no answer to any SYN, after 127 s), ENETUNREACH (an address
 // outside the net's own), ctx's error, or net.ErrClosed; a *net.DNSError is inside for an unknown
 // name. An address of the net that no host has does not answer. Reading and writing return what kernel sockets
 // do: io.EOF, os.ErrDeadlineExceeded, syscall.ECONNRESET, EPIPE, net.ErrClosed.

@@ -1,8 +1,8 @@
 package netsim
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
-	"hash/fnv"
 	"math/rand/v2"
 )
 
@@ -27,18 +27,17 @@ func (d *draws) next(seed uint64, k Kind) (loss, jitter float64) {
 	return r.Float64(), r.Float64()
 }
 
-// stream begins the numbers of kind k. Names are closed by a zero, so that two
-// different directions never hash the same bytes.
+// stream begins the numbers of kind k. The hash is a strong one for its mixing:
+// with a weak one the first draws of like flows are alike. Names are closed by
+// a zero, so that two different directions never hash the same bytes.
 func (d *draws) stream(seed uint64, k Kind) *rand.Rand {
-	h := fnv.New128a()
-	var number [8]byte
+	var text []byte
 	for _, v := range []uint64{seed, uint64(d.proto), uint64(d.flow)} {
-		binary.BigEndian.PutUint64(number[:], v)
-		_, _ = h.Write(number[:]) // a hash takes everything
+		text = binary.BigEndian.AppendUint64(text, v)
 	}
 	for _, name := range []string{d.from, d.to, string(k)} {
-		_, _ = h.Write(append([]byte(name), 0))
+		text = append(append(text, name...), 0)
 	}
-	sum := h.Sum(nil)
-	return rand.New(rand.NewPCG(binary.BigEndian.Uint64(sum), binary.BigEndian.Uint64(sum[8:])))
+	sum := sha256.Sum256(text)
+	return rand.New(rand.NewPCG(binary.BigEndian.Uint64(sum[:]), binary.BigEndian.Uint64(sum[8:])))
 }

@@ -67,15 +67,14 @@ func opError(op, network string, local, remote net.Addr, err error) error {
 	return &net.OpError{Op: op, Net: network, Source: local, Addr: remote, Err: err}
 }
 
-// usual turns an error of gonet's connections into what a kernel socket would return. closed tells
-// that the connection was closed on this side.
-func usual(op, network string, local, remote net.Addr, err error, closed bool) error {
+// usual turns an error of gonet's TCP connections into what a kernel socket would return.
+func (s *stream) usual(op string, err error) error {
 	var timeout interface{ Timeout() bool }
 	var inner *net.OpError
 	switch {
 	case err == nil:
 		return nil
-	case closed:
+	case s.closed.Load():
 		err = net.ErrClosed
 	case errors.Is(err, io.EOF):
 		return io.EOF
@@ -84,7 +83,7 @@ func usual(op, network string, local, remote net.Addr, err error, closed bool) e
 	case errors.As(err, &inner):
 		err = faultText(inner.Err.Error())
 	}
-	return opError(op, network, local, remote, err)
+	return opError(op, "tcp", s.local, s.remote, err)
 }
 
 func errClosed(op, what string) error {

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
+	"sync"
 
 	"gvisor.dev/gvisor/pkg/tcpip"
 	"gvisor.dev/gvisor/pkg/tcpip/header"
@@ -31,6 +32,8 @@ type Host struct {
 	addr  netip.Addr
 	stack *stack.Stack
 	port  *port
+
+	listening sync.Mutex // held while a listener is made
 }
 
 // Name is the host's name.

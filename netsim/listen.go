@@ -2,7 +2,9 @@ package netsim
 
 import (
 	"net"
+	"slices"
 	"sync/atomic"
+	"syscall"
 
 	"gvisor.dev/gvisor/pkg/tcpip"
 	"gvisor.dev/gvisor/pkg/tcpip/transport/tcp"
@@ -23,11 +25,18 @@ func (h *Host) Listen(network, address string) (net.Listener, error) {
 		return nil, opError("listen", network, nil, nil, err)
 	}
 	fail := func(err error) (net.Listener, error) { return nil, opError("listen", network, nil, tcpAddr(at), err) }
+	h.listening.Lock()
+	defer h.listening.Unlock()
+	if h.listens(at.Port()) {
+		return fail(syscall.EADDRINUSE)
+	}
 	l := &listener{}
 	if l.ep, err = h.endpoint(tcp.ProtocolNumber, &l.wq); err != nil {
 		return fail(err)
 	}
-	l.ep.SocketOptions().SetReuseAddress(true) // as package net does: TIME-WAIT connections don't keep the port
+	// A port whose old connections are in TIME-WAIT can be listened on again, as
+	// with package net. The stack would allow two listeners then: listens does not.
+	l.ep.SocketOptions().SetReuseAddress(true)
 	if err := l.ep.Bind(full(at)); err != nil {
 		l.ep.Close()
 		return fail(fault(err))
@@ -108,4 +117,11 @@ func (l *listener) Close() error {
 	}
 	l.ep.Close()
 	return nil
+}
+
+// listens reports whether a listener has the port, 0 being none.
+func (h *Host) listens(port uint16) bool {
+	return port != 0 && slices.ContainsFunc(h.Sockets(), func(s Socket) bool {
+		return s.State == "LISTEN" && s.Local.Port() == port
+	})
 }

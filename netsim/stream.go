@@ -56,10 +56,6 @@ func newStream(wq *waiter.Queue, ep tcpip.Endpoint) *stream {
 func (s *stream) LocalAddr() net.Addr  { return s.local }
 func (s *stream) RemoteAddr() net.Addr { return s.remote }
 
-func (s *stream) usual(op string, err error) error {
-	return usual(op, "tcp", s.local, s.remote, err, s.closed.Load())
-}
-
 func (s *stream) Read(b []byte) (int, error) {
 	if len(b) == 0 && !s.closed.Load() {
 		return 0, nil

@@ -11,7 +11,8 @@ import (
 
 // TCP tunes the hosts' TCP. The zero TCP is close to what Go programs have on
 // Linux: CUBIC, SACK with RACK, no Nagle delay, window scaling and timestamps, 1 MiB buffers.
-// Keep-alive probes are off until a connection asks for them.
+// Keep-alive probes are off until a connection asks for them. A SYN without an
+// answer is repeated after 1 s, 2 s, 4 s and so on, six times: connecting fails after 127 s.
 type TCP struct {
 	// Congestion is the congestion control, "cubic" (RFC 9438, the default) or "reno" (RFC 5681).
 	Congestion string
@@ -24,9 +25,6 @@ type TCP struct {
 	// MinRTO is the shortest retransmission timeout; 0 is 200 ms, as on Linux.
 	// RFC 6298 wants 1 s.
 	MinRTO time.Duration
-	// SYNRetries is how often a SYN is repeated, after 1 s, 2 s, 4 s …, before a
-	// connect fails with ETIMEDOUT; 0 is 6, about two minutes.
-	SYNRetries int
 	// TimeWait is how long the side that closed first remembers a connection; 0
 	// is 60 s, as on Linux. A short one lets a lab show the state end.
 	TimeWait time.Duration
@@ -48,8 +46,6 @@ func (t TCP) validate() error {
 		return bad("congestion control is neither cubic nor reno:", t.Congestion)
 	case t.MinRTO < 0 || t.MinRTO > tcp.MaxRTO:
 		return bad("minimum RTO out of range:", t.MinRTO)
-	case t.SYNRetries < 0 || t.SYNRetries > 15:
-		return bad("SYN retries not within 0 and 15:", t.SYNRetries)
 	case t.TimeWait < 0 || t.TimeWait > 10*time.Minute:
 		return bad("TIME_WAIT not within 0 and 10 minutes:", t.TimeWait)
 	case !buffer(t.SendBuffer):
@@ -83,9 +79,6 @@ func (t TCP) apply(s *stack.Stack) error {
 	}
 	if rto := tcpip.TCPMinRTOOption(t.MinRTO); rto > 0 {
 		options = append(options, &rto)
-	}
-	if n := tcpip.TCPSynRetriesOption(t.SYNRetries); n > 0 {
-		options = append(options, &n)
 	}
 	if wait := tcpip.TCPTimeWaitTimeoutOption(t.TimeWait); wait > 0 {
 		options = append(options, &wait)
