@@ -43,11 +43,11 @@ type socket struct {
 	flushing bool    // a goroutine is writing
 	ending   bool    // nothing more is queued, the close frame follows
 	endBy    time.Time
-	code     int  // of the close frame, until it is written
-	said     bool // our close frame is written
-	answered bool // theirs has come
-	killed   bool // no deadline is set any more
-	gone     bool // serve has ended
+	readBy   time.Time // the earliest deadline for reading that was set
+	code     int       // of the close frame, until it is written
+	said     bool      // our close frame is written
+	answered bool      // theirs has come
+	gone     bool      // serve has ended
 }
 
 var _ outlet = (*socket)(nil)
@@ -76,9 +76,20 @@ func (s *socket) serve() {
 	default:
 		s.room.lost(s.member, s) // unless it left
 	}
-	if _, ok := errors.AsType[*websocket.CloseError](err); !ok || !s.closedByBoth(&s.answered) {
-		s.readUntil(time.Now().Add(2 * linger)) // or less, see flush
+	s.readUntil(time.Now().Add(2 * linger)) // or less, see flush
+	if !s.skipToClose() || !s.closedByBoth(&s.answered) {
 		s.conn().drain()
+	}
+}
+
+// skipToClose reads and ignores what comes before the client's close frame.
+// It reports false if none comes, or if what comes cannot be read as frames.
+func (s *socket) skipToClose() bool {
+	for {
+		if _, _, err := s.ws.NextReader(); err != nil { // again, if it was one before
+			_, ok := errors.AsType[*websocket.CloseError](err)
+			return ok
+		}
 	}
 }
 
@@ -258,8 +269,8 @@ func (s *socket) fail(e *envelope.Error) {
 func (s *socket) kill() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.killed = true
-	s.conn().SetDeadline(time.Unix(1, 0))
+	s.readBy = time.Unix(1, 0)
+	s.conn().SetDeadline(s.readBy)
 }
 
 // closedByBoth notes the close frame of one side, said or answered, and tells
@@ -271,11 +282,13 @@ func (s *socket) closedByBoth(side *bool) bool {
 	return s.said && s.answered
 }
 
-// readUntil sets a read deadline, except on a socket that has been killed.
+// readUntil sets a read deadline, unless there is an earlier one: that of a
+// killed socket is over.
 func (s *socket) readUntil(t time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.killed {
+	if s.readBy.IsZero() || t.Before(s.readBy) {
+		s.readBy = t
 		s.conn().SetReadDeadline(t)
 	}
 }
