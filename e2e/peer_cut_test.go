@@ -7,7 +7,7 @@ import (
 )
 
 // large is a file that takes some seconds, to be disturbed.
-const large = 192 << 20
+const large = 96 << 20
 
 // A sender that was killed starts over with the same command and goes on where
 // the receiver's disk had got to.

@@ -147,13 +147,13 @@ func TestInvitedGoPeer(t *testing.T) {
 	file := newContent(t, "gift.bin", 1<<20)
 	sender := startPeer(t, p.hosts[1], "send", link, file.path, "--to", "Peerlab Go")
 	file.complete(t, sender)
-	dir := t.TempDir()
-	receiver := startPeer(t, p.hosts[1], "receive", link, "--dir", dir, "--once")
-	receiver.WaitLine("^waiting for files", patience)
+	bench := startPeer(t, p.hosts[1], "bench", link, "--duration", "200ms", "--to", "Peerlab Go")
+	if code := bench.Wait(recovery); code != 0 {
+		t.Errorf("exit code of a measurement with it: %d", code)
+	}
 	ann.says("/bye")
 	ann.WaitLine(bot+`Goodbye!$`, patience)
 	ann.WaitLine(`^· Peerlab Go: closed`, patience)
-	receiver.Stop()
 	ann.leaves()
 	if code := invite(); code != http.StatusAccepted {
 		t.Errorf("an invitation after the peer has left: %d", code)
