@@ -11,7 +11,9 @@
 // undoes the ways an IPv4 address travels inside an IPv6 one, since
 // 64:ff9b::7f00:1 and 127.0.0.1 can be the same host.
 //
-// Guard looks at addresses only. It resolves no names, knows nothing of ports
-// or routes, and does not know which addresses are this host's own: who relays
-// has to check that as well.
+// Dialer connects under a policy: it looks a name up once, checks the answers,
+// and dials the very address that was checked.
+//
+// Policies look at addresses only. They know nothing of routes, and not which
+// addresses are this host's own: who relays has to check that as well.
 package guard
