@@ -97,8 +97,14 @@ func (g *guest) completes(dir string, file document, within time.Duration) trans
 // saves saves a file that has arrived, and expects the bytes that were sent.
 func (g *guest) saves(file document) {
 	g.t.Helper()
+	g.savesAs(file, file.name)
+}
+
+// savesAs is saves for a name that a file system does not take.
+func (g *guest) savesAs(file document, name string) {
+	g.t.Helper()
 	saved := g.Download(patience, func() { g.Click(row("in", file.name, "save")) })
-	if saved.Name != file.name {
+	if saved.Name != name {
 		g.t.Errorf("%s: %s is saved as %s", g.name, file.name, saved.Name)
 	}
 	got, err := hashOf(saved.Path)

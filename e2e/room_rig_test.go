@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"encoding/json"
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -128,24 +127,30 @@ func (g *guest) says(text string) {
 	g.t.Helper()
 	g.Fill(at("chat-input"), text)
 	g.Click(at("chat-send"))
-	g.WaitFor(fmt.Sprintf(`[...document.querySelectorAll('%s')].some((m) => m.dataset.delivered === 'true' && m.querySelector('.message-text').textContent === %s)`,
-		at("message", "mine", "true"), js(text)), patience)
+	g.WaitFor(messageIs(text, at("message", "mine", "true", "delivered", "true")), patience)
 }
 
 // hears waits for a message.
 func (g *guest) hears(from, text string) {
 	g.t.Helper()
-	g.WaitFor(fmt.Sprintf(`[...document.querySelectorAll('%s')].some((m) => m.querySelector('.message-text').textContent === %s)`,
-		at("message", "mine", "false", "from", from), js(text)), patience)
+	g.WaitFor(messageIs(text, at("message", "mine", "false", "from", from)), patience)
 }
 
-// talk has two guests greet each other, and see that the greeting arrived.
-func exchange(alice, bob *guest, about string) {
-	alice.t.Helper()
-	alice.says("Hello from Alice, " + about)
-	bob.hears(alice.name, "Hello from Alice, "+about)
-	bob.says("Hello from Bob, " + about)
-	alice.hears(bob.name, "Hello from Bob, "+about)
+// messageIs is the JavaScript for whether one of the selected messages has that
+// text.
+func messageIs(text, selector string) string {
+	return `[...document.querySelectorAll(` + js(selector) + `)].some((m) => m.querySelector('.message-text').textContent === ` + js(text) + `)`
+}
+
+// exchange has two guests greet each other, and see that the greeting arrived.
+func exchange(a, b *guest, about string) {
+	a.t.Helper()
+	for _, way := range [][2]*guest{{a, b}, {b, a}} {
+		from, to := way[0], way[1]
+		text := "Hello from " + from.name + ", " + about
+		from.says(text)
+		to.hears(from.name, text)
+	}
 }
 
 // why is what the page says about the path in use.
