@@ -47,6 +47,9 @@ func (r *Run) Host(name string) (*Host, error) {
 	if len(name) > 40 || !slug.MatchString(name) {
 		return nil, fmt.Errorf("%w: %q must be lower-case words joined by dashes", ErrHost, clip(name, 40))
 	}
+	if r.sockets.over() {
+		return nil, fmt.Errorf("host %s: %w", name, net.ErrClosed)
+	}
 	h := &Host{run: r, name: name, addr: r.sockets.listenOn}
 	if r.Network() == Link {
 		if err := r.joinLocked(h); err != nil {

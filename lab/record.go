@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -45,6 +46,7 @@ type Record struct {
 	watchers int
 	kept     int         // size, once it is over
 	timer    *time.Timer // ends the run while nobody watches
+	late     *time.Timer // gives up on it, from when it should end
 }
 
 // Status tells how the run stands, in a word and in a sentence for a person
@@ -136,14 +138,34 @@ func (rec *Record) WritePcapng(w io.Writer) error {
 // size is about how many bytes of memory the record holds.
 func (rec *Record) size() int { return rec.run.book.size() + rec.run.packets.size() }
 
-// finish notes how the run ended and ends its log. Only the first call counts.
-func (rec *Record) finish(outcome Outcome, why string, err error) {
+// hurry gives up on a run that does not return within the grace: its readers
+// are let go.
+func (rec *Record) hurry(grace time.Duration, logger *slog.Logger) {
 	rec.mu.Lock()
 	defer rec.mu.Unlock()
 	if rec.outcome != Running {
 		return
 	}
+	rec.late = time.AfterFunc(grace, func() {
+		if rec.finish(Failed, "Failed: the lab did not end when it was told to.", ErrStuck) {
+			logger.Error("a lab does not end", "lab", rec.Lab.Slug, "after", grace)
+		}
+	})
+}
+
+// finish notes how the run ended and ends its log. Only the first call counts;
+// it returns true.
+func (rec *Record) finish(outcome Outcome, why string, err error) bool {
+	rec.mu.Lock()
+	defer rec.mu.Unlock()
+	if rec.outcome != Running {
+		return false
+	}
 	rec.outcome, rec.why, rec.err = outcome, why, err
 	rec.timer.Stop()
+	if rec.late != nil {
+		rec.late.Stop()
+	}
 	rec.run.book.end(why)
+	return true
 }

@@ -40,10 +40,11 @@ type shared struct {
 	outside  Dialer
 	logger   *slog.Logger
 	actions  chan string
-	wg       sync.WaitGroup
 
 	smu      sync.Mutex
-	closed   bool
+	working  int           // goroutines of Run.Go
+	idle     chan struct{} // not nil: closed when there are none left
+	over     bool          // there will be no more
 	goErr    error
 	live     map[string]string
 	variants map[string]*Run
@@ -159,14 +160,17 @@ func (s *shared) liveValues() map[string]string {
 // Go runs f in a goroutine that the run owns and waits for. Its ctx ends with
 // the run. If f returns an error before that, or panics, the run is over and
 // has failed with it. Labs start no goroutine in another way: a panic there
-// could not be caught.
+// could not be caught. While the run is ending f still runs, if a goroutine of
+// the run asks for it, with a ctx that has ended; once it is over nothing does.
 func (r *Run) Go(f func(ctx context.Context) error) {
 	r.smu.Lock()
 	defer r.smu.Unlock()
-	if r.closed {
+	if r.over {
 		return
 	}
-	r.wg.Go(func() {
+	r.working++
+	go func() {
+		defer r.worked()
 		err := r.protect(func() error { return f(r.ctx) })
 		if err == nil || r.ctx.Err() != nil && !errors.Is(err, ErrPanic) {
 			return
@@ -177,7 +181,22 @@ func (r *Run) Go(f func(ctx context.Context) error) {
 		}
 		r.smu.Unlock()
 		r.cancel(err)
-	})
+	}()
+}
+
+func (s *shared) worked() {
+	s.smu.Lock()
+	defer s.smu.Unlock()
+	s.working--
+	s.overLocked()
+}
+
+// overLocked ends the wait of close when no goroutine is left.
+func (s *shared) overLocked() {
+	if s.idle != nil && s.working == 0 && !s.over {
+		s.over = true
+		close(s.idle)
+	}
 }
 
 // Sleep waits for d, or until ctx ends and then returns its error.
@@ -212,16 +231,20 @@ func (s *shared) protect(f func() error) (err error) {
 
 // close ends everything the run opened and started, and waits for it.
 func (r *Run) close() {
+	idle := make(chan struct{})
 	r.smu.Lock()
-	r.closed = true
+	r.idle = idle
+	r.overLocked()
+	r.smu.Unlock()
+	r.sockets.close()
+	<-idle
+	r.smu.Lock()
 	all := []*Run{r}
 	for _, v := range r.variants {
 		all = append(all, v)
 	}
 	r.smu.Unlock()
-	r.sockets.close()
 	for _, one := range all {
 		one.closeNet()
 	}
-	r.wg.Wait()
 }

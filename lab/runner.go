@@ -212,13 +212,11 @@ func (rn *Runner) run(rec *Record) {
 	logger.Debug("run started")
 	// Whatever the lab is blocked on, closing its sockets lets it go.
 	context.AfterFunc(r.ctx, r.sockets.close)
-	grace := time.AfterFunc(rec.Settings.Duration+rn.cfg.Grace, func() { rn.stuck(rec) })
-	context.AfterFunc(r.ctx, func() { grace.Reset(rn.cfg.Grace) })
+	context.AfterFunc(r.ctx, func() { rec.hurry(rn.cfg.Grace, rn.cfg.Logger) })
 	err := r.protect(func() error { return rec.Lab.run(r.ctx, rec.Settings.own, r) })
 	cause := context.Cause(r.ctx)
 	rec.stop(errOver)
 	r.close()
-	grace.Stop()
 	outcome, why, err := verdict(err, r.failure(), cause)
 	rec.finish(outcome, why, err)
 	logger.Debug("run ended", "outcome", outcome, "why", why)
@@ -239,15 +237,6 @@ func verdict(err, goErr, cause error) (Outcome, string, error) {
 		return Failed, fmt.Sprintf("Failed: %v.", err), err
 	}
 	return Finished, "Finished.", nil
-}
-
-// stuck gives up on a run that should have ended: its readers are let go.
-func (rn *Runner) stuck(rec *Record) {
-	if rec.run.ctx.Err() == nil {
-		return
-	}
-	rn.cfg.Logger.Error("a lab does not end", "lab", rec.Lab.Slug, "after", rn.cfg.Grace)
-	rec.finish(Failed, "Failed: the lab did not end when it was told to.", ErrStuck)
 }
 
 // ended moves a record from the running ones to the kept ones.

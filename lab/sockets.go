@@ -72,6 +72,12 @@ func (s *sockets) take() error {
 	return nil
 }
 
+func (s *sockets) over() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closed
+}
+
 func (s *sockets) give() {
 	s.mu.Lock()
 	s.count--

@@ -1,0 +1,155 @@
+package labtest
+
+import (
+	"context"
+	"log/slog"
+	"net/netip"
+	"net/url"
+	"testing"
+	"time"
+
+	"peerlab/lab"
+	"peerlab/trace"
+)
+
+// patience is how long a test waits for what should come at once.
+const patience = 30 * time.Second
+
+// Running is a run that a test has started and watches.
+type Running struct {
+	*lab.Record
+	t      testing.TB
+	runner *lab.Runner
+}
+
+// Start runs the lab with the parameters of a query ("clients=3&network=link"),
+// as a visitor would. The run is ended with the test.
+func Start(t testing.TB, l *lab.Lab, query string) *Running {
+	t.Helper()
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		t.Fatal(err)
+	}
+	runner, err := lab.NewRunner(lab.Config{Labs: []*lab.Lab{l}, Logger: slog.New(&failing{t: t})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec, err := runner.Start(netip.AddrFrom4([4]byte{127, 0, 0, 1}), l.Slug, values)
+	if err != nil {
+		t.Fatalf("start %s?%s: %v", l.Slug, query, err)
+	}
+	leave := rec.Watch()
+	t.Cleanup(func() {
+		leave()
+		if err := runner.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return &Running{Record: rec, t: t, runner: runner}
+}
+
+// Run runs the lab to its end, which must come by itself and without an error.
+func Run(t testing.TB, l *lab.Lab, query string) *Running {
+	t.Helper()
+	r := Start(t, l, query)
+	r.Wait()
+	if outcome, why, err := r.Status(); outcome != lab.Finished {
+		t.Fatalf("%s?%s: %s %v", l.Slug, query, why, err)
+	}
+	return r
+}
+
+// Wait waits for the end of the run, and fails the test if the run failed.
+func (r *Running) Wait() {
+	r.t.Helper()
+	ctx, cancel := context.WithTimeout(r.t.Context(), r.Settings.Duration+patience)
+	defer cancel()
+	select {
+	case <-r.Done():
+	case <-ctx.Done():
+		r.t.Fatalf("the run does not end: %v", ctx.Err())
+	}
+	if _, why, err := r.Status(); err != nil {
+		r.t.Errorf("%s", why)
+	}
+}
+
+// Stop ends the run by hand and waits for that.
+func (r *Running) Stop() {
+	r.t.Helper()
+	if err := r.runner.Stop(r.ID); err != nil {
+		r.t.Fatal(err)
+	}
+	r.Wait()
+}
+
+// Act takes one of the lab's actions.
+func (r *Running) Act(name string) {
+	r.t.Helper()
+	if err := r.runner.Act(r.ID, name); err != nil {
+		r.t.Fatalf("action %s: %v", name, err)
+	}
+}
+
+// Until waits for an event, of now or later, and returns it.
+func (r *Running) Until(what string, match func(trace.Event) bool) trace.Event {
+	r.t.Helper()
+	ctx, cancel := context.WithTimeout(r.t.Context(), patience)
+	defer cancel()
+	for e := range r.Log.Read(ctx, 1) {
+		if match(e) {
+			return e
+		}
+	}
+	r.t.Fatalf("%s did not happen", what)
+	return trace.Event{}
+}
+
+// Live waits for what the run publishes under a name and returns it.
+func (r *Running) Live(name string) string {
+	r.t.Helper()
+	return r.Until("publishing "+name, func(e trace.Event) bool {
+		return e.Kind == trace.State && e.From == lab.Outside && e.Name == name
+	}).Text
+}
+
+// Fact is the value of a fact, of a variant or (empty) of the run itself. It
+// fails the test if there is none.
+func (r *Running) Fact(variant, name string) float64 {
+	r.t.Helper()
+	value, found := 0.0, false
+	for _, e := range r.Log.Events() {
+		if e.Kind == trace.Fact && e.From == variant && e.Name == name {
+			value, found = e.Value, true
+		}
+	}
+	if !found {
+		r.t.Errorf("the run tells no fact %q of %q", name, variant)
+	}
+	return value
+}
+
+// Count counts the events that match.
+func (r *Running) Count(match func(trace.Event) bool) (n int) {
+	for _, e := range r.Log.Events() {
+		if match(e) {
+			n++
+		}
+	}
+	return n
+}
+
+// failing is a log handler that fails the test for what a Runner reports as
+// the fault of a lab.
+type failing struct{ t testing.TB }
+
+func (f *failing) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelError }
+func (f *failing) WithAttrs([]slog.Attr) slog.Handler               { return f }
+func (f *failing) WithGroup(string) slog.Handler                    { return f }
+
+func (f *failing) Handle(_ context.Context, r slog.Record) error {
+	text := r.Message
+	r.Attrs(func(a slog.Attr) bool { text += " " + a.String(); return true })
+	f.t.Error(text)
+	return nil
+}
