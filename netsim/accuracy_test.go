@@ -143,7 +143,9 @@ func TestRateIsKept(t *testing.T) {
 		if line > mbit*1.05 {
 			t.Errorf("%v Mbit/s carried %.2f", mbit, line)
 		}
-		if line < mbit*0.5 { // less is the machine's fault, so much less is ours
+		// A busy machine makes it less, at 100 Mbit/s and with the race detector
+		// much less; so much less than asked for is a fault.
+		if line < min(mbit*0.5, 10) {
 			t.Errorf("%v Mbit/s carried only %.2f", mbit, line)
 		}
 	}

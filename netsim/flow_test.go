@@ -65,6 +65,7 @@ func TestAConversationIsNamed(t *testing.T) {
 }
 
 func TestDroppedHandshake(t *testing.T) {
+	t.Parallel() // it waits for seconds
 	r := newRig(t, netsim.Config{Link: netsim.Link{Delay: 2 * time.Millisecond}})
 	r.drop(netsim.Match{Kind: netsim.SYN}, 1)
 	r.drop(netsim.Match{From: "b", Kind: netsim.SYNACK}, 1)
@@ -166,6 +167,7 @@ func TestWindowCloses(t *testing.T) {
 }
 
 func TestKeepAlive(t *testing.T) {
+	t.Parallel() // it waits for seconds
 	r := newRig(t, netsim.Config{Link: netsim.Link{Delay: time.Millisecond}})
 	client, server := r.connect()
 	go func() { _, _ = io.Copy(io.Discard, server) }()

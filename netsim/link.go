@@ -16,9 +16,10 @@ const (
 	MaxQueue = 10_000           // packets
 )
 
-// maxInFlight bounds the packets of one direction that have left and not
-// arrived, so that a flood over a long delay can't fill the memory.
-const maxInFlight = 16_384
+// maxInFlight bounds the bytes of all packets of a net that have left and not
+// arrived, so that a flood over a long delay can't fill the memory. It is room
+// for sixteen TCP connections with the largest window.
+const maxInFlight = 64 << 20
 
 // Link is how the line between two hosts behaves, the same in both directions.
 // The zero Link is a perfect one.
@@ -83,10 +84,9 @@ const (
 // path is one direction between two hosts: its clock and its queue. Times are
 // since the net began.
 type path struct {
-	free     time.Duration   // when the line has sent all that was given to it
-	leaving  []time.Duration // when each packet not yet sent in full will be
-	last     time.Duration   // the latest arrival promised so far
-	inFlight int             // promised and not delivered yet
+	free    time.Duration   // when the line has sent all that was given to it
+	leaving []time.Duration // when each packet not yet sent in full will be
+	last    time.Duration   // the latest arrival promised so far
 }
 
 // fate is what becomes of one packet.
@@ -105,8 +105,6 @@ func (p *path) send(now time.Duration, size int, l Link, drop string, lossDraw, 
 	switch {
 	case drop != "":
 		return fate{why: drop}
-	case p.inFlight >= maxInFlight:
-		return fate{why: WhyFlood}
 	case len(p.leaving) > l.queue(): // one is being sent, the others wait
 		return fate{why: WhyQueue}
 	}
@@ -126,6 +124,5 @@ func (p *path) send(now time.Duration, size int, l Link, drop string, lossDraw, 
 		arrive, overtakes = p.last, false
 	}
 	p.last = max(p.last, arrive)
-	p.inFlight++
 	return fate{arrive: arrive, overtakes: overtakes}
 }

@@ -61,6 +61,8 @@ type Net struct {
 	rules  []*rule
 	flows  flows
 	stats  Stats
+
+	inFlight int // bytes
 }
 
 // pathKey is a direction: the places of two hosts in Net.hosts.

@@ -128,14 +128,14 @@ func use(t *testing.T, n *netsim.Net) (accepting, reading chan error) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := c.Write(make([]byte, 100_000)); err != nil {
+		if _, err := c.Write(make([]byte, 10_000)); err != nil {
 			t.Fatal(err)
 		}
 		switch i {
 		case 1: // the peer's side stays half open
 			_ = c.Close()
 		case 2: // TIME-WAIT, or as far as it gets
-			_, _ = io.ReadFull(s, make([]byte, 100_000))
+			_, _ = io.ReadFull(s, make([]byte, 10_000))
 			_ = c.Close()
 			_, _ = s.Read(make([]byte, 1))
 			_ = s.Close()

@@ -16,7 +16,6 @@ type flight struct {
 	due  time.Duration
 	n    uint64 // the packet's number: those due together arrive as they were sent
 	to   *port
-	path *path
 	view *buffer.View
 }
 
@@ -160,7 +159,7 @@ func (s *scheduler) due(ready []*flight) ([]*flight, time.Duration) {
 func (s *scheduler) deliver(ready []*flight) {
 	s.net.mu.Lock()
 	for _, f := range ready {
-		f.path.inFlight--
+		s.net.inFlight -= f.view.Size()
 	}
 	s.net.mu.Unlock()
 	for i, f := range ready {

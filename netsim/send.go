@@ -29,13 +29,14 @@ func (n *Net) send(from *Host, view *buffer.View) {
 	if n.dropLocked(from.name, name, kind) && drop == "" {
 		drop = WhyAction
 	}
+	if n.inFlight+len(data) > maxInFlight && drop == "" {
+		drop = WhyFlood
+	}
 
 	now := time.Since(n.begin)
-	var line *path
 	f := fate{why: drop}
 	if to != nil {
-		line = n.pathLocked(from.place, to.place)
-		f = line.send(now, len(data), n.link, drop, loss, jitter)
+		f = n.pathLocked(from.place, to.place).send(now, len(data), n.link, drop, loss, jitter)
 	}
 	n.stats.Sent++
 	n.stats.SentBytes += uint64(len(data))
@@ -57,7 +58,8 @@ func (n *Net) send(from *Host, view *buffer.View) {
 		view.Release()
 		return
 	}
-	n.sched.add(&flight{due: f.arrive, n: n.stats.Sent, to: to.port, path: line, view: view})
+	n.inFlight += len(data)
+	n.sched.add(&flight{due: f.arrive, n: n.stats.Sent, to: to.port, view: view})
 }
 
 func (n *Net) pathLocked(from, to int) *path {
