@@ -1,0 +1,61 @@
+package ping_test
+
+import (
+	"net"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"peerlab/lab"
+	"peerlab/lab/labtest"
+	"peerlab/lab/labtest/ping"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func theLab(t *testing.T) *lab.Lab {
+	t.Helper()
+	l, err := ping.Lab()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func TestTheContract(t *testing.T) { labtest.Check(t, theLab(t), "pace=10&stay=0") }
+
+func TestTheRoundTripIsTwiceTheDelay(t *testing.T) {
+	r := labtest.Run(t, theLab(t), "network=link&delay=40&count=5&pace=0")
+	if got := r.Fact("", "round trip, median"); got < 80 || got > 120 {
+		t.Errorf("a median round trip of %g ms over 40 ms each way", got)
+	}
+	if missing := r.Fact("", "answers missing"); missing != 0 {
+		t.Errorf("%g answers missing on a link without loss", missing)
+	}
+}
+
+func TestTheSameSeedLosesTheSame(t *testing.T) {
+	const query = "network=link&delay=0&loss=30&seed=4&count=30&pace=0&wait=30"
+	first := labtest.Run(t, theLab(t), query).Fact("", "answers missing")
+	again := labtest.Run(t, theLab(t), query).Fact("", "answers missing")
+	if first == 0 || first != again {
+		t.Errorf("%g answers missing, then %g", first, again)
+	}
+}
+
+func TestAnOutsiderIsAnsweredToo(t *testing.T) {
+	r := labtest.Start(t, theLab(t), "count=1&stay=300&duration=60")
+	c, err := net.Dial("udp", net.JoinHostPort(r.Live("host"), r.Live("port")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	buf := make([]byte, 100)
+	if _, err := c.Write([]byte("it's me")); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := c.Read(buf); err != nil || string(buf[:n]) != "it's me" {
+		t.Errorf("got %q, %v", buf[:n], err)
+	}
+	r.Stop()
+}
