@@ -88,8 +88,11 @@ func TestPage(t *testing.T) {
 	t.Run("types", func(t *testing.T) {
 		p := b.Page(t)
 		p.Open(form)
-		p.Type("#name", "er"+kb.Enter)
-		p.WaitFor(`document.querySelector('#log').textContent === 'key e;key r;key Enter;'`, patience)
+		p.Type("#name", "erx"+kb.Enter) // x does nothing there
+		p.WaitFor(`document.querySelector('#log').textContent === 'key e;key r;key x;key Enter;'`, patience)
+		if got := browser.Eval[string](p, `document.querySelector('#name').value`); got != "older" {
+			t.Errorf("value = %q", got)
+		}
 		p.Fill("#name", "grün")
 		if got := browser.Eval[string](p, `document.querySelector('#name').value`); got != "grün" {
 			t.Errorf("value = %q", got)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 )
 
 // found is a JavaScript expression that runs statements with "el", the first
@@ -60,7 +61,29 @@ func (p *Page) Type(selector, text string) {
 // are constants in chromedp's package kb, such as kb.Enter.
 func (p *Page) Press(keys string) {
 	p.t.Helper()
-	p.do("press keys", chromedp.KeyEvent(keys))
+	p.do("press keys", chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+		for _, key := range keys {
+			for _, event := range stroke(key) {
+				if _, err := chromedp.Call(ctx, input.DispatchKeyEvent, *event); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}))
+}
+
+// stroke is one key going down and up. Its character belongs to the event that
+// goes down, not to one of its own, which would arrive even if the page has
+// prevented what the key does.
+func stroke(key rune) []*input.DispatchKeyEventParams {
+	events := kb.Encode(key)
+	if len(events) < 3 {
+		return events
+	}
+	down, char, up := events[0], events[1], events[2]
+	down.Text, down.UnmodifiedText = char.Text, char.UnmodifiedText
+	return []*input.DispatchKeyEventParams{down, up}
 }
 
 // focus waits until the element takes the focus.
