@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"net/url"
 	"strings"
 	"testing"
@@ -406,4 +407,34 @@ func TestPacketsAreBounded(t *testing.T) {
 	if kept, left := rec.Packets(); kept == 0 || left == 0 || file.Len() > 60_000 {
 		t.Errorf("%d packets kept, %d not, a file of %d bytes", kept, left, file.Len())
 	}
+}
+
+func TestAClassIsLetInWhereTheServerSaysSo(t *testing.T) {
+	l := labOf(t, func(ctx context.Context, r *lab.Run) error {
+		_, client, open, err := pair(r)
+		if err != nil {
+			return err
+		}
+		private, err := client.Listen("tcp", "localhost:0")
+		if err != nil {
+			return err
+		}
+		for l, want := range map[net.Listener]string{open: "127.0.0.2", private: "127.0.0.1"} {
+			if host, _, _ := net.SplitHostPort(l.Addr().String()); host != want {
+				t.Errorf("listens on %s, want %s", l.Addr(), want)
+			}
+			c, err := client.DialContext(ctx, "tcp", l.Addr().String())
+			if err != nil {
+				return err
+			}
+			c.Close()
+		}
+		c, err := client.DialContext(ctx, "tcp", "server:80")
+		if err != nil {
+			return err
+		}
+		return c.Close()
+	})
+	rn := newRunner(t, lab.Config{Labs: []*lab.Lab{l}, Listen: netip.MustParseAddr("127.0.0.2")})
+	wantOutcome(t, start(t, rn, "echo", nil), lab.Finished, "")
 }

@@ -103,6 +103,21 @@ func (rec *Record) abandoned() {
 	}
 }
 
+// act hands the run an action, after the note that it was taken.
+func (rec *Record) act(a Action) error {
+	rec.mu.Lock()
+	defer rec.mu.Unlock() // nobody else sends, so there is room if there was
+	switch {
+	case rec.run.ctx.Err() != nil:
+		return ErrOver
+	case len(rec.run.actions) == cap(rec.run.actions):
+		return ErrTooFast
+	}
+	rec.run.Note("Action: %s.", a.Label)
+	rec.run.actions <- a.Name
+	return nil
+}
+
 // Document is the record to be saved as JSON; so far, while it goes on.
 func (rec *Record) Document() *trace.Run {
 	doc := rec.Log.Run()

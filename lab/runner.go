@@ -309,16 +309,7 @@ func (rn *Runner) Act(id, action string) error {
 	if !ok {
 		return fmt.Errorf("%w: %q", ErrNoAction, clip(action, 40))
 	}
-	if rec.run.ctx.Err() != nil {
-		return ErrOver
-	}
-	select {
-	case rec.run.actions <- a.Name:
-	default:
-		return ErrTooFast
-	}
-	rec.run.Note("Action: %s.", a.Label)
-	return nil
+	return rec.act(a)
 }
 
 // Close ends all runs and waits for them, at most for the grace they have.

@@ -439,3 +439,30 @@ func TestConfigNamesWhatIsWrong(t *testing.T) {
 		}
 	}
 }
+
+func BenchmarkNote(b *testing.B) {
+	done := make(chan struct{})
+	l := labOf(b, func(_ context.Context, r *lab.Run) error {
+		defer close(done)
+		for b.Loop() {
+			r.Note("one of many")
+		}
+		return nil
+	})
+	b.ReportAllocs()
+	start(b, newRunner(b, lab.Config{Labs: []*lab.Lab{l}, MaxEvents: 1 << 20, MaxEventBytes: 1 << 30}), "echo", nil)
+	<-done
+}
+
+// BenchmarkRun is a run that does nothing, from Start to its end.
+func BenchmarkRun(b *testing.B) {
+	rn := newRunner(b, lab.Config{Labs: []*lab.Lab{labOf(b, func(context.Context, *lab.Run) error { return nil })}})
+	b.ReportAllocs()
+	for b.Loop() {
+		rec, err := rn.Start(client, "echo", nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		<-rec.Done()
+	}
+}
