@@ -54,6 +54,7 @@ func (p *Page) Fill(selector, text string) {
 func (p *Page) Type(selector, text string) {
 	p.t.Helper()
 	p.focus(selector)
+	Eval[chromedp.Void](p, found(selector, `if (typeof el.selectionEnd === 'number') el.setSelectionRange(el.value.length, el.value.length);`))
 	p.Press(text)
 }
 
