@@ -158,7 +158,7 @@ func (c *gathering) oddNames(t *testing.T) {
 		}
 		other.says("it is me")
 		anna.hears(name, "it is me")
-		anna.fits()
+		anna.fits(name)
 		other.Click(at("leave"))
 		anna.sees()
 	}
@@ -176,14 +176,6 @@ func (c *gathering) oddNames(t *testing.T) {
 	blank.Fill(at("name-input"), "Emilia")
 	blank.Click(at("join"))
 	anna.sees("Emilia")
-}
-
-// fits expects that nothing sticks out at the side.
-func (g *guest) fits() {
-	g.t.Helper()
-	if wide := browser.Eval[[2]int](g.Page, `[document.scrollingElement.scrollWidth, innerWidth]`); wide[0] > wide[1] {
-		g.t.Errorf("%s: the page is %d px wide in a window of %d px", g.name, wide[0], wide[1])
-	}
 }
 
 // markup in a name, a message and a file's name is shown as it was written.
