@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
-	"strings"
 	"testing"
 
 	"github.com/gopacket/gopacket/pcapgo"
@@ -309,103 +308,6 @@ func TestSocketsEndWithTheRunWhateverTheLabDoes(t *testing.T) {
 			t.Error(err)
 		}
 		wantOutcome(t, rec, lab.Stopped, "by hand")
-	}
-}
-
-func TestSocketsAreBounded(t *testing.T) {
-	l := labOf(t, func(ctx context.Context, r *lab.Run) error {
-		server, client, l, err := pair(r)
-		if err != nil {
-			return err
-		}
-		if _, err := server.Listen("tcp", ":80"); err == nil {
-			t.Error("two listeners on one port")
-		}
-		r.Go(func(context.Context) error {
-			for {
-				if _, err := l.Accept(); err != nil {
-					return err
-				}
-			}
-		})
-		for {
-			if _, err := client.DialContext(ctx, "tcp", "server:80"); err != nil {
-				return err
-			}
-		}
-	})
-	rn := newRunner(t, lab.Config{Labs: []*lab.Lab{l}, MaxSockets: 10})
-	rec := start(t, rn, "echo", nil)
-	wantOutcome(t, rec, lab.Failed, "too many sockets are open in this run: the most is 10")
-	if _, _, err := rec.Status(); !errors.Is(err, lab.ErrSockets) {
-		t.Errorf("error %v", err)
-	}
-}
-
-func TestHostNames(t *testing.T) {
-	onBoth(t, func(_ context.Context, r *lab.Run) error {
-		for _, bad := range []string{"", "a b", "a/b", strings.Repeat("a", 41), "Ä"} {
-			if _, err := r.Host(bad); !errors.Is(err, lab.ErrHost) {
-				t.Errorf("%q: %v", bad, err)
-			}
-		}
-		var err error
-		for i := range 65 {
-			if _, err = r.Host(fmt.Sprintf("h%d", i)); err != nil {
-				break
-			}
-		}
-		if err == nil {
-			t.Error("any number of hosts")
-		}
-		a, err := r.Host("h0")
-		if err != nil {
-			return err
-		}
-		if b, err := r.Host("h0"); a != b || err != nil {
-			t.Errorf("two hosts of one name: %v", err)
-		}
-		return nil
-	}, nil)
-}
-
-func TestPacketsAreBounded(t *testing.T) {
-	l := labOf(t, func(ctx context.Context, r *lab.Run) error {
-		_, client, l, err := pair(r)
-		if err != nil {
-			return err
-		}
-		r.Go(func(context.Context) error {
-			c, err := l.Accept()
-			if err != nil {
-				return err
-			}
-			defer c.Close()
-			_, err = io.Copy(io.Discard, c)
-			return err
-		})
-		c, err := client.DialContext(ctx, "tcp", "server:80")
-		if err != nil {
-			return err
-		}
-		if _, err := c.Write(make([]byte, 500_000)); err != nil {
-			return err
-		}
-		if err := c.(interface{ CloseWrite() error }).CloseWrite(); err != nil {
-			return err
-		}
-		_, err = io.ReadAll(c) // until all has arrived
-		return err
-	})
-	rn := newRunner(t, lab.Config{Labs: []*lab.Lab{l}, MaxPacketBytes: 50_000})
-	rec := start(t, rn, "echo", url.Values{"network": {"link"}, "delay": {"0"}})
-	wantOutcome(t, rec, lab.Finished, "")
-	var file bytes.Buffer
-	if err := rec.WritePcapng(&file); err != nil {
-		t.Fatal(err)
-	}
-	if kept, left := rec.Packets(); kept == 0 || left == 0 || file.Len() > 60_000 {
-		t.Errorf("%d packets kept, %d not, a file of %d bytes", kept, left, file.Len())
 	}
 }
 

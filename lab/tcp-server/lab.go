@@ -24,7 +24,7 @@ type Params struct {
 	Size     int           `lab:"size" label:"Line length" default:"24" min:"8" max:"4000" unit:"bytes"`
 	Pace     time.Duration `lab:"pace" label:"Pace" default:"100" max:"2000" unit:"ms" help:"between two clients, and two lines of one"`
 	Writes   string        `lab:"writes" label:"Writes" oneof:"mixed whole split glued" help:"a line a write, half a line, two lines, or all of these in turn"`
-	Cap      int           `lab:"cap" label:"Cap" default:"4" min:"1" max:"50" unit:"connections" help:"at a time, in the fixed server"`
+	Cap      int           `lab:"cap" label:"Cap" default:"3" min:"1" max:"50" unit:"connections" help:"at a time, in the fixed server"`
 	Wait     time.Duration `lab:"wait" label:"Deadline" default:"1000" min:"50" max:"20000" unit:"ms" help:"for a line, in the fixed server"`
 	Grace    time.Duration `lab:"grace" label:"Drain" default:"2000" min:"0" max:"10000" unit:"ms" help:"for lines that have begun when the fixed server shuts down"`
 	Stay     time.Duration `lab:"stay" label:"Stay open" default:"15" max:"300" unit:"s" help:"for you, when the clients are done"`
@@ -76,9 +76,13 @@ func run(ctx context.Context, p Params, r *lab.Run) error {
 		if err != nil {
 			return err
 		}
-		defer s.facts()
 		stages = append(stages, s)
 	}
+	defer func() { // however it ends, what was measured is told
+		for _, s := range stages {
+			s.facts()
+		}
+	}()
 	done := make(chan struct{})
 	for _, s := range stages {
 		s.come(p)
