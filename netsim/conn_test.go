@@ -102,7 +102,7 @@ func TestListenBesideTimeWait(t *testing.T) {
 	}
 	_ = client.Close()
 	_ = l.Close()
-	r.reaches(r.b, "TIME-WAIT")
+	reaches(t, r.b, "TIME-WAIT")
 	r.listen(":80")
 }
 
@@ -213,11 +213,11 @@ func TestSockets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.reaches(r.b, "LISTEN")
-	r.reaches(r.a, "ESTABLISHED")
+	reaches(t, r.b, "LISTEN")
+	reaches(t, r.a, "ESTABLISHED")
 	_ = c.Close()
-	r.reaches(r.a, "FIN-WAIT2")
-	r.reaches(r.b, "CLOSE-WAIT")
+	reaches(t, r.a, "FIN-WAIT2")
+	reaches(t, r.b, "CLOSE-WAIT")
 }
 
 func TestTimeWaitEndsWithTheNet(t *testing.T) {
@@ -228,7 +228,7 @@ func TestTimeWaitEndsWithTheNet(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = server.Close()
-	r.reaches(r.a, "TIME-WAIT")
+	reaches(t, r.a, "TIME-WAIT")
 	begin := time.Now()
 	_ = r.net.Close()
 	if took := time.Since(begin); took > 5*time.Second {
@@ -237,8 +237,8 @@ func TestTimeWaitEndsWithTheNet(t *testing.T) {
 }
 
 // reaches waits until h has a TCP socket in that state.
-func (r *rig) reaches(h *netsim.Host, state string) {
-	r.Helper()
+func reaches(t *testing.T, h *netsim.Host, state string) {
+	t.Helper()
 	tick := time.NewTicker(time.Millisecond) // states change on their own: nothing tells
 	defer tick.Stop()
 	for range 10_000 {
@@ -249,5 +249,5 @@ func (r *rig) reaches(h *netsim.Host, state string) {
 		}
 		<-tick.C
 	}
-	r.Fatalf("%s has no socket in %s: %+v", h.Name(), state, h.Sockets())
+	t.Fatalf("%s has no socket in %s: %+v", h.Name(), state, h.Sockets())
 }

@@ -45,15 +45,18 @@ func (h *Host) dialTCP(ctx context.Context, network string, to netip.AddrPort) (
 		return fail(err)
 	}
 	var wq waiter.Queue
-	ep, err := h.endpoint(tcp.ProtocolNumber, &wq)
-	if err != nil {
-		return fail(err)
-	}
-	entry, writable := waiter.NewChannelEntry(waiter.WritableEvents)
+	entry, writable := waiter.NewChannelEntry(waiter.WritableEvents | waiter.EventHUp | waiter.EventErr)
 	wq.EventRegister(&entry)
 	defer wq.EventUnregister(&entry)
 
-	refused := ep.Connect(full(to))
+	var refused tcpip.Error
+	ep, err := h.open(tcp.ProtocolNumber, &wq, func(ep tcpip.Endpoint) error {
+		refused = ep.Connect(full(to)) // does not wait
+		return nil
+	})
+	if err != nil {
+		return fail(err)
+	}
 	if _, started := refused.(*tcpip.ErrConnectStarted); started {
 		select {
 		case <-ctx.Done():
@@ -73,24 +76,29 @@ func (h *Host) dialTCP(ctx context.Context, network string, to netip.AddrPort) (
 func (h *Host) dialUDP(network string, to netip.AddrPort) (net.Conn, error) {
 	fail := func(err error) (net.Conn, error) { return nil, opError("dial", network, nil, udpAddr(to), err) }
 	var wq waiter.Queue
-	ep, err := h.endpoint(udp.ProtocolNumber, &wq)
+	ep, err := h.open(udp.ProtocolNumber, &wq, func(ep tcpip.Endpoint) error { return fault(ep.Connect(full(to))) })
 	if err != nil {
 		return fail(err)
-	}
-	if err := ep.Connect(full(to)); err != nil {
-		ep.Close()
-		return fail(fault(err))
 	}
 	return newDatagrams(&wq, ep, udpAddr(to)), nil
 }
 
-// endpoint makes a socket, unless the net is closed.
-func (h *Host) endpoint(proto tcpip.TransportProtocolNumber, wq *waiter.Queue) (tcpip.Endpoint, error) {
-	h.net.mu.Lock()
-	defer h.net.mu.Unlock()
-	if h.net.closed {
+// open makes a socket and prepares it, unless the net is closed. The net does
+// not close in between: a socket that is half made then would be missed, and
+// waited for until it gives up.
+func (h *Host) open(proto tcpip.TransportProtocolNumber, wq *waiter.Queue, prepare func(tcpip.Endpoint) error) (tcpip.Endpoint, error) {
+	h.net.opening.RLock()
+	defer h.net.opening.RUnlock()
+	if h.net.isClosed() {
 		return nil, net.ErrClosed
 	}
-	ep, err := h.stack.NewEndpoint(proto, header.IPv4ProtocolNumber, wq)
-	return ep, fault(err)
+	ep, refused := h.stack.NewEndpoint(proto, header.IPv4ProtocolNumber, wq)
+	if refused != nil {
+		return nil, fault(refused)
+	}
+	if err := prepare(ep); err != nil {
+		ep.Close()
+		return nil, err
+	}
+	return ep, nil
 }

@@ -78,6 +78,14 @@ func (h *Host) configure() error {
 	return nil
 }
 
+// destroy ends the stack. The first Close ends TCP's workers, the second one,
+// in Destroy, what they may have opened meanwhile: Destroy would wait for it.
+func (h *Host) destroy() {
+	h.stack.Close()
+	h.stack.TransportProtocolInstance(tcp.ProtocolNumber).Wait()
+	h.stack.Destroy()
+}
+
 // resolve reads "host:port", where host is an IPv4 address, the name of a host
 // of this net, or empty, and port a number.
 func (h *Host) resolve(address string) (netip.AddrPort, error) {

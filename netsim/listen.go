@@ -31,19 +31,17 @@ func (h *Host) Listen(network, address string) (net.Listener, error) {
 		return fail(syscall.EADDRINUSE)
 	}
 	l := &listener{}
-	if l.ep, err = h.endpoint(tcp.ProtocolNumber, &l.wq); err != nil {
+	l.ep, err = h.open(tcp.ProtocolNumber, &l.wq, func(ep tcpip.Endpoint) error {
+		// A port whose old connections are in TIME-WAIT can be listened on again, as
+		// with package net. The stack would allow two listeners then: listens does not.
+		ep.SocketOptions().SetReuseAddress(true)
+		if err := ep.Bind(full(at)); err != nil {
+			return fault(err)
+		}
+		return fault(ep.Listen(h.net.cfg.TCP.backlog()))
+	})
+	if err != nil {
 		return fail(err)
-	}
-	// A port whose old connections are in TIME-WAIT can be listened on again, as
-	// with package net. The stack would allow two listeners then: listens does not.
-	l.ep.SocketOptions().SetReuseAddress(true)
-	if err := l.ep.Bind(full(at)); err != nil {
-		l.ep.Close()
-		return fail(fault(err))
-	}
-	if err := l.ep.Listen(h.net.cfg.TCP.backlog()); err != nil {
-		l.ep.Close()
-		return fail(fault(err))
 	}
 	bound, refused := l.ep.GetLocalAddress()
 	if refused != nil {
@@ -66,13 +64,9 @@ func (h *Host) ListenPacket(network, address string) (net.PacketConn, error) {
 	}
 	fail := func(err error) (net.PacketConn, error) { return nil, opError("listen", network, nil, udpAddr(at), err) }
 	var wq waiter.Queue
-	ep, err := h.endpoint(udp.ProtocolNumber, &wq)
+	ep, err := h.open(udp.ProtocolNumber, &wq, func(ep tcpip.Endpoint) error { return fault(ep.Bind(full(at))) })
 	if err != nil {
 		return fail(err)
-	}
-	if err := ep.Bind(full(at)); err != nil {
-		ep.Close()
-		return fail(fault(err))
 	}
 	d := newDatagrams(&wq, ep, nil)
 	if bound, err := ep.GetLocalAddress(); err == nil {

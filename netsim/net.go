@@ -51,6 +51,9 @@ type Net struct {
 	log   *slog.Logger
 	begin time.Time
 	sched *scheduler
+	gone  chan struct{} // closed when all is
+
+	opening sync.RWMutex // held for reading while a socket is made; before mu
 
 	mu     sync.Mutex
 	closed bool
@@ -77,7 +80,7 @@ func New(cfg Config) (*Net, error) {
 		cfg.MTU = DefaultMTU
 	}
 	n := &Net{
-		cfg: cfg, log: cfg.Logger, begin: time.Now(), link: cfg.Link,
+		cfg: cfg, log: cfg.Logger, begin: time.Now(), link: cfg.Link, gone: make(chan struct{}),
 		byName: make(map[string]*Host), paths: make(map[pathKey]*path),
 		stats: Stats{Lost: make(map[string]uint64)},
 	}
@@ -140,20 +143,28 @@ func (n *Net) Link() Link {
 // Close ends all connections and listeners and every goroutine of the net.
 // Packets on their way are gone. It waits for Tap to return.
 func (n *Net) Close() error {
+	n.opening.Lock()
 	n.mu.Lock()
-	if n.closed {
-		n.mu.Unlock()
-		<-n.sched.done
+	first, hosts := !n.closed, n.hosts
+	n.closed = true
+	n.mu.Unlock()
+	n.opening.Unlock()
+	if !first {
+		<-n.gone
 		return nil
 	}
-	n.closed = true
-	hosts := n.hosts
-	n.mu.Unlock()
+	defer close(n.gone)
 	n.sched.stop()
 	for _, h := range hosts {
-		h.stack.Destroy()
+		h.destroy()
 	}
 	return nil
+}
+
+func (n *Net) isClosed() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.closed
 }
 
 // hostAt is the host with address a, nil if there is none.

@@ -10,6 +10,7 @@ import (
 	"net"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -139,6 +140,7 @@ func use(t *testing.T, n *netsim.Net) (accepting, reading chan error) {
 			_ = c.Close()
 			_, _ = s.Read(make([]byte, 1))
 			_ = s.Close()
+			reaches(t, a, "TIME-WAIT")
 		default:
 			open = append(open, c)
 		}
@@ -214,5 +216,60 @@ func TestManyNetsLeaveNothingBehind(t *testing.T) {
 	t.Logf("heap %d KiB before, %d KiB after; goroutines %d and %d", before>>10, after>>10, goroutines, runtime.NumGoroutine())
 	if after > before+4<<20 {
 		t.Errorf("200 nets left %d KiB on the heap", (after-before)>>10)
+	}
+}
+
+// TestCloseWhileSocketsOpen closes nets in the middle of connecting, to a host
+// that accepts and to an address where nobody answers, each time at another moment.
+func TestCloseWhileSocketsOpen(t *testing.T) {
+	for round := range 60 {
+		n, err := netsim.New(netsim.Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := n.Host("a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := n.Host("b")
+		if err != nil {
+			t.Fatal(err)
+		}
+		l, err := b.Listen("tcp", ":80")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var busy sync.WaitGroup
+		busy.Go(func() {
+			for c, err := l.Accept(); err == nil; c, err = l.Accept() {
+				_ = c.Close()
+			}
+		})
+		for range 4 {
+			busy.Go(func() {
+				for {
+					c, err := a.DialContext(t.Context(), "tcp", "b:80")
+					if errors.Is(err, net.ErrClosed) {
+						return
+					}
+					if err == nil {
+						_ = c.Close()
+					}
+				}
+			})
+			busy.Go(func() {
+				if c, err := a.DialContext(t.Context(), "tcp", "10.77.0.99:80"); err == nil {
+					t.Error("connected to nobody")
+					_ = c.Close()
+				}
+			})
+		}
+		<-time.After(time.Duration(round) * 50 * time.Microsecond)
+		begin := time.Now()
+		_ = n.Close()
+		busy.Wait()
+		if took := time.Since(begin); took > 10*time.Second {
+			t.Fatalf("round %d: closing took %v", round, took)
+		}
 	}
 }

@@ -25,10 +25,7 @@ type Socket struct {
 // Sockets lists the host's sockets as they are now, those in TIME-WAIT
 // included, by local and remote address.
 func (h *Host) Sockets() []Socket {
-	h.net.mu.Lock()
-	closed := h.net.closed
-	h.net.mu.Unlock()
-	if closed {
+	if h.net.isClosed() {
 		return nil
 	}
 	var all []Socket
