@@ -68,7 +68,7 @@ func Check(t *testing.T, l *lab.Lab, query ...string) {
 var word = regexp.MustCompile(`[\pL\pN]+`)
 var tag = regexp.MustCompile(`<[^>]*>`)
 
-func checkLesson(t *testing.T, l *lab.Lab) {
+func checkLesson(t testing.TB, l *lab.Lab) {
 	read, err := lesson.Parse(l.Files)
 	if err != nil {
 		t.Fatal(err)
@@ -102,7 +102,7 @@ func checkLesson(t *testing.T, l *lab.Lab) {
 
 // checkSource refuses goroutines that no run owns: a panic there would end the
 // process.
-func checkSource(t *testing.T, files fs.FS) {
+func checkSource(t testing.TB, files fs.FS) {
 	names, err := fs.Glob(files, "*.go")
 	if err != nil {
 		t.Fatal(err)
@@ -126,7 +126,7 @@ func checkSource(t *testing.T, files fs.FS) {
 	}
 }
 
-func checkParams(t *testing.T, l *lab.Lab) {
+func checkParams(t testing.TB, l *lab.Lab) {
 	if _, err := l.Parse(nil); err != nil {
 		t.Errorf("the defaults: %v", err)
 	}
@@ -182,7 +182,7 @@ var shows = map[lab.View]trace.Kind{
 	lab.State: trace.State, lab.LogLines: trace.Note,
 }
 
-func checkEvents(t *testing.T, r *Running) {
+func checkEvents(t testing.TB, r *Running) {
 	var saved bytes.Buffer
 	if err := r.Document().Encode(&saved); err != nil {
 		t.Fatal(err)
