@@ -30,7 +30,8 @@ type Config struct {
 	// those that speak. 64.
 	MaxUnjoined int
 	// JoinRate and JoinBurst limit joins of one address (a /64 in IPv6), per
-	// second; 2 and 60, as a whole class may sit behind one address.
+	// second; 2 and 60, as a whole class may sit behind one address. Those that
+	// resume count for their member instead, at the same rate.
 	JoinRate  float64
 	JoinBurst int
 	// CreateRate and CreateBurst do the same for new rooms; 0.5 and 60.
@@ -44,8 +45,9 @@ type Config struct {
 	ByteRate     float64
 	ByteBurst    int
 	// QueueFrames and QueueBytes bound what waits for one member; who lets
-	// them fill is dropped. 512 and 512 KiB: more than a single sender's
-	// burst, so that one sender cannot make another member look slow.
+	// them fill is dropped. By default they hold the bursts of a full room and
+	// one more, behind what was missed before a resume: 3,856 and 2.5 MiB. So
+	// others cannot make a member look slow, however many of them send at once.
 	QueueFrames int
 	QueueBytes  int
 
@@ -84,8 +86,8 @@ func (c Config) withDefaults() Config {
 	c.MessageBurst = cmp.Or(c.MessageBurst, 400)
 	c.ByteRate = cmp.Or(c.ByteRate, 64<<10)
 	c.ByteBurst = cmp.Or(c.ByteBurst, 256<<10)
-	c.QueueFrames = cmp.Or(c.QueueFrames, 512)
-	c.QueueBytes = cmp.Or(c.QueueBytes, 512<<10)
+	c.QueueFrames = cmp.Or(c.QueueFrames, maxMissed+(c.MaxPeers+1)*c.MessageBurst)
+	c.QueueBytes = cmp.Or(c.QueueBytes, maxMissedBytes+(c.MaxPeers+1)*c.ByteBurst)
 	if c.ICE == nil {
 		c.ICE = func(string, string) ([]envelope.ICEServer, time.Duration) { return nil, 0 }
 	}

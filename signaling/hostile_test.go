@@ -98,7 +98,7 @@ func skipUnknownPeer(c *wire) *envelope.Error {
 }
 
 func TestSlowReaderIsDropped(t *testing.T) {
-	r := newRig(t, Config{MessageRate: 1e6, MessageBurst: 1e6, ByteRate: 1 << 30, ByteBurst: 1 << 30})
+	r := newRig(t, Config{MessageRate: 1e6, MessageBurst: 1e6, ByteRate: 1 << 30, ByteBurst: 1 << 30, QueueBytes: 512 << 10})
 	room := r.room()
 	a, wa := r.join(room, "Ada")
 	b, wb := r.join(room, "Bo")

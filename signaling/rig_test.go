@@ -136,6 +136,14 @@ func (c *wire) candidate(to, text string) {
 	c.send(`{"type":"signal","to":"` + to + `","session":1,"candidate":{"candidate":"` + text + `"}}`)
 }
 
+// pong sends one, asked for or not.
+func (c *wire) pong(data string) {
+	c.t.Helper()
+	if err := c.ws.WriteControl(websocket.PongMessage, []byte(data), time.Now().Add(patience)); err != nil {
+		c.t.Fatalf("pong: %v", err)
+	}
+}
+
 func (c *wire) read() (envelope.Message, error) {
 	c.ws.SetReadDeadline(time.Now().Add(patience))
 	_, data, err := c.ws.ReadMessage()
