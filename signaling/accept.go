@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
-	"golang.org/x/time/rate"
 
 	"peerlab/signaling/envelope"
 )
@@ -37,10 +36,10 @@ func (h *Hub) ServeWS(w http.ResponseWriter, r *http.Request, room string) {
 		hub: h, addr: subject(h.cfg.ClientAddr(r)),
 		// Clones, because parts of a request keep all of it alive.
 		asked: strings.Clone(room), host: strings.Clone(r.Host),
-		opened:   time.Now(),
-		messages: rate.NewLimiter(rate.Limit(h.cfg.MessageRate), h.cfg.MessageBurst),
+		opened: time.Now(),
+		limits: newAllowance(&h.cfg),
 	}
-	meter := &meteredWriter{ResponseWriter: w, limit: rate.NewLimiter(rate.Limit(h.cfg.ByteRate), h.cfg.ByteBurst)}
+	meter := &meteredWriter{ResponseWriter: w, limit: s.limits.bytes}
 	ws, err := h.upgrader.Upgrade(meter, r, nil)
 	if err != nil { // the client has its answer
 		h.log.Debug("upgrade", "addr", s.addr, "err", err)

@@ -27,7 +27,7 @@ func (l *Local) join(r *room, j *envelope.Join) *envelope.Error {
 	if r == nil {
 		return noRoom()
 	}
-	m, err := r.join(l, j, "")
+	m, err := r.join(l, j, "", nil)
 	l.room, l.member = r, m
 	return err
 }

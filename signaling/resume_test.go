@@ -2,6 +2,7 @@ package signaling
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -166,5 +167,72 @@ func TestTokensWorkOnce(t *testing.T) {
 	c.closed(websocket.CloseNormalClosure)
 	if _, got := r.resume(room, third.Resume); got.Resumed {
 		t.Errorf("a place was resumed after bye: %+v", got)
+	}
+}
+
+// TestResumingIsNotJoining has all joins of an address spent.
+func TestResumingIsNotJoining(t *testing.T) {
+	r := newRig(t, Config{JoinRate: 1e-9, JoinBurst: 2})
+	room := r.room()
+	_, wa := r.join(room, "Ada")
+	_, wb := r.join(room, "Bo")
+	first := wa.Resume
+	stranger := func(token string) {
+		t.Helper()
+		c := r.open(room)
+		c.send(`{"type":"join","v":1,"name":"Cy","kind":"go","resume":"` + token + `"}`)
+		c.refused(envelope.CodeRateLimited, websocket.ClosePolicyViolation)
+	}
+	stranger("abc")
+	for _, w := range []*envelope.Welcome{wa, wb} {
+		for range 2 {
+			_, again := r.resume(room, w.Resume)
+			if !again.Resumed {
+				t.Errorf("welcome %+v", again)
+			}
+			*w = *again
+		}
+	}
+	stranger(first) // it is spent
+	// Who comes back too often disturbs the others as well.
+	stranger(wa.Resume)
+	if s := r.Stats(); s.Joined != 2 || s.Resumed != 4 || s.Peers != 2 {
+		t.Errorf("stats %+v", s)
+	}
+}
+
+// TestResumingRefillsNothing has a client that hopes for a fresh allowance.
+func TestResumingRefillsNothing(t *testing.T) {
+	offer := func(to string) string {
+		return `{"type":"signal","to":"` + to + `","session":1,"description":{"type":"offer","sdp":"v=0` + strings.Repeat("x", 40<<10) + `"}}`
+	}
+	want := func(to string) string {
+		return `{"type":"signal","to":"` + to + `","session":1,"want":"ice-restart"}`
+	}
+	for name, c := range map[string]struct {
+		cfg     Config
+		before  int // messages, join included
+		message func(to string) string
+	}{
+		"messages": {Config{MessageRate: 1e-9, MessageBurst: 10}, 10, want},
+		"bytes":    {Config{ByteRate: 1e-9, ByteBurst: 70 << 10}, 2, offer},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, c.cfg)
+			room := r.room()
+			a, wa := r.join(room, "Ada")
+			b, wb := r.join(room, "Bo")
+			next[*envelope.PeerJoined](a)
+			for range c.before - 1 {
+				b.send(c.message(wa.Self.ID))
+				next[*envelope.Signal](a)
+			}
+			b, again := r.resume(room, wb.Resume)
+			if !again.Resumed {
+				t.Errorf("welcome %+v", again)
+			}
+			b.send(c.message(wa.Self.ID))
+			b.refused(envelope.CodeRateLimited, websocket.ClosePolicyViolation)
+		})
 	}
 }

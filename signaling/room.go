@@ -34,6 +34,7 @@ type member struct {
 	missed  queue             // of those, what may not have arrived
 	token   [sha256.Size]byte // hash of the resume token
 	renew   time.Time         // when fresh credentials are due; zero: never
+	limits  *allowance        // nil for a Local
 }
 
 // room passes messages between its members.
@@ -49,43 +50,54 @@ type room struct {
 	slow     []*member // found full during the current operation
 }
 
-// join makes out a member, or puts it in the place that its token names.
-func (r *room) join(out outlet, j *envelope.Join, host string) (*member, *envelope.Error) {
+// join makes out a member.
+func (r *room) join(out outlet, j *envelope.Join, host string, limits *allowance) (*member, *envelope.Error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.ended {
+	switch {
+	case r.ended:
 		return nil, noRoom()
+	case len(r.members) >= r.hub.cfg.MaxPeers:
+		return nil, fatal(envelope.CodeRoomFull, "the room is full")
 	}
-	m := r.resumableLocked(j.Resume)
-	resumed, wasHere := m != nil, m != nil && m.out != nil
-	if !resumed {
-		if len(r.members) >= r.hub.cfg.MaxPeers {
-			return nil, fatal(envelope.CodeRoomFull, "the room is full")
-		}
-		r.arrivals++
-		m = &member{peer: envelope.Peer{
-			ID: strings.ToLower(rand.Text()[:16]), Name: strings.Clone(j.Name), Kind: j.Kind, Order: r.arrivals,
-		}}
-		r.members[m.peer.ID] = m
+	r.arrivals++
+	m := &member{out: out, host: host, limits: limits, peer: envelope.Peer{
+		ID: strings.ToLower(rand.Text()[:16]), Name: strings.Clone(j.Name), Kind: j.Kind, Order: r.arrivals,
+	}}
+	r.members[m.peer.ID] = m
+	r.hub.counts.joined.Add(1)
+	r.greetLocked(m, false)
+	r.broadcastLocked(m, &envelope.PeerJoined{Peer: m.peer})
+	r.dropSlowLocked()
+	r.hub.log.Debug("peer joined", "room", short(r.id), "peer", m.peer.ID, "kind", m.peer.Kind)
+	return m, nil
+}
+
+// resume puts out in the place that the token names. It returns nil and nil if
+// that is none.
+func (r *room) resume(out outlet, token, host string) (*member, *envelope.Error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	m := r.resumableLocked(token)
+	if m == nil {
+		return nil, nil
 	}
+	if m.limits != nil && !m.limits.returns.Allow() {
+		return nil, fatal(envelope.CodeRateLimited, "you came back too often, wait a little")
+	}
+	wasHere := m.out != nil
 	if wasHere {
 		m.out.missed(&m.missed)
 		m.out.end(&envelope.Bye{Reason: "replaced"})
 	}
 	m.out, m.host = out, host
-	r.greetLocked(m, resumed)
-	switch {
-	case !resumed:
-		r.hub.counts.joined.Add(1)
-		r.broadcastLocked(m, &envelope.PeerJoined{Peer: m.peer})
-	default:
-		r.hub.counts.resumed.Add(1)
-		if !wasHere {
-			r.broadcastLocked(m, &envelope.PeerState{ID: m.peer.ID, State: "here"})
-		}
+	r.hub.counts.resumed.Add(1)
+	r.greetLocked(m, true)
+	if !wasHere {
+		r.broadcastLocked(m, &envelope.PeerState{ID: m.peer.ID, State: "here"})
 	}
 	r.dropSlowLocked()
-	r.hub.log.Debug("peer joined", "room", short(r.id), "peer", m.peer.ID, "kind", m.peer.Kind, "resumed", resumed)
+	r.hub.log.Debug("peer resumed", "room", short(r.id), "peer", m.peer.ID)
 	return m, nil
 }
 

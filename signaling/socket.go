@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
-	"golang.org/x/time/rate"
 
 	"peerlab/signaling/envelope"
 )
@@ -23,17 +22,17 @@ const linger = 2 * time.Second
 // socket is one WebSocket. Its goroutine is serve, which only reads; see
 // flush for how it writes.
 type socket struct {
-	hub      *Hub
-	ws       *websocket.Conn
-	addr     netip.Addr
-	asked    string // room
-	host     string
-	opened   time.Time
-	messages *rate.Limiter
-	heard    atomic.Int64 // when something came in, as time since Hub.started
-	pinged   int64        // when the last ping was due, likewise; of sweep
-	room     *room        // once joined; of serve
-	member   *member      // likewise
+	hub    *Hub
+	ws     *websocket.Conn
+	addr   netip.Addr
+	asked  string // room
+	host   string
+	opened time.Time
+	heard  atomic.Int64 // when something came in, as time since Hub.started
+	pinged int64        // when the last ping was due, likewise; of sweep
+	limits *allowance   // its own, or those of the member it resumes; of serve
+	room   *room        // once joined; of serve
+	member *member      // likewise
 
 	mu       sync.Mutex
 	out      outbox
@@ -152,22 +151,38 @@ func (s *socket) join(msg envelope.Message) error {
 	if !ok {
 		return fatal(envelope.CodeBadMessage, "the first message has to be join")
 	}
-	if !s.hub.joins.allow(s.addr) {
-		return fatal(envelope.CodeRateLimited, "too many joins from your address, wait a little")
-	}
 	s.mu.Lock()
 	s.joined = true
 	s.mu.Unlock()
 	r := s.hub.room(s.asked)
-	if r == nil {
-		return noRoom()
-	}
-	m, refused := r.join(s, j, s.host)
+	m, refused := s.enter(r, j)
 	if refused != nil {
 		return refused
 	}
 	s.room, s.member = r, m
 	return nil
+}
+
+// enter finds a place in r, which may be nil. Only one who has none yet counts
+// against its address, so that all behind one address may come back at once.
+func (s *socket) enter(r *room, j *envelope.Join) (*member, *envelope.Error) {
+	if r != nil && j.Resume != "" {
+		m, refused := r.resume(s, j.Resume, s.host)
+		if m != nil && m.limits != nil {
+			s.limits = m.limits
+			s.conn().limit = m.limits.bytes
+		}
+		if m != nil || refused != nil {
+			return m, refused
+		}
+	}
+	switch {
+	case !s.hub.joins.allow(s.addr):
+		return nil, fatal(envelope.CodeRateLimited, "too many joins from your address, wait a little")
+	case r == nil:
+		return nil, noRoom()
+	}
+	return r.join(s, j, s.host, s.limits)
 }
 
 // relay passes on what a member sends.
@@ -201,7 +216,7 @@ func (s *socket) readError(err error) error {
 // count notes a sign of life and that it has its price.
 func (s *socket) count() error {
 	s.heard.Store(int64(time.Since(s.hub.started)))
-	if !s.messages.Allow() {
+	if !s.limits.messages.Allow() {
 		return fatal(envelope.CodeRateLimited, "too many messages at once")
 	}
 	return nil
