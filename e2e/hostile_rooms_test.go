@@ -6,8 +6,8 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
-	"time"
 )
 
 func silentSockets(t *testing.T, l hostileLab) {
@@ -185,22 +185,27 @@ func floods(t *testing.T, l hostileLab) {
 	})
 }
 
-// gangUp fills the others' room with attackers, who all talk to ann. She reads
-// and answers pings, so nothing of that may count against her.
+// gangUp fills the others' room with attackers, who all say to ann at once
+// what they may say at once. She reads and answers pings, so nothing of that
+// may count against her.
 func (l hostileLab) gangUp(t *testing.T) {
-	const each = 200 // below the burst that one may send
+	const each = 390 // of the burst of 400 that one may send
 	var gang [6]*member
 	for i := range gang {
 		gang[i] = l.join(t, l.mallory, l.others.room, "mallory")
 	}
-	pace := time.NewTicker(time.Millisecond)
-	defer pace.Stop()
-	for range each {
-		for _, m := range gang {
-			m.send(candidateMessage(l.others.ann.welcome.Self.ID, "flood"))
-			<-pace.C
-		}
+	var all sync.WaitGroup
+	for _, m := range gang {
+		all.Go(func() {
+			for range each {
+				if err := m.write(candidateMessage(l.others.ann.welcome.Self.ID, "flood")); err != nil {
+					t.Errorf("one of the gang sends: %v", err)
+					return
+				}
+			}
+		})
 	}
+	all.Wait()
 	l.others.stillTalk(t)
 	for _, m := range gang {
 		m.send(`{"type":"bye"}`)
