@@ -57,8 +57,8 @@ const maxAnswers = 16
 type Dialer struct {
 	// Policy says which classes of address may be reached.
 	Policy Policy
-	// Extra allows addresses beyond the policy, such as a lab's own server. It
-	// is asked for addresses in their plain form (never IPv4 inside IPv6). nil allows none.
+	// Extra allows addresses beyond the policy, such as a lab's own server. An
+	// IPv4-mapped address comes as IPv4. nil allows none.
 	Extra func(netip.AddrPort) bool
 	// Port says which ports may be reached, those of Extra aside; nil allows all but 0.
 	Port func(uint16) bool
@@ -70,8 +70,8 @@ type Dialer struct {
 
 // DialContext connects to address, "host:port" with a numeric port. network is
 // tcp, tcp4, tcp6, udp, udp4 or udp6. Addresses are tried one after the other,
-// in the order of the answer, the refused ones left out. The error is *Refused if none is allowed, what
-// the lookup said, or what the last attempt said.
+// in the order of the answer, the refused ones left out. The error is *Refused
+// if none is allowed, what the lookup said, or what the last attempt said.
 func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	family, err := family(network)
 	if err != nil {

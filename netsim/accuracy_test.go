@@ -62,6 +62,8 @@ func errorsOf(t testing.TB, l netsim.Link, count int, pace time.Duration) []time
 	return late
 }
 
+// How late packets are depends on the machine and is for the benchmark to say;
+// none may be early.
 func TestDelayIsKept(t *testing.T) {
 	for _, delay := range []time.Duration{time.Millisecond, 10 * time.Millisecond, 80 * time.Millisecond} {
 		late := errorsOf(t, netsim.Link{Delay: delay}, 200, 3*time.Millisecond)
@@ -69,10 +71,6 @@ func TestDelayIsKept(t *testing.T) {
 		t.Logf("delay %v: error min %v, p50 %v, p90 %v, p99 %v, max %v", delay, at(0), at(50), at(90), at(99), at(100))
 		if late[0] < 0 {
 			t.Errorf("delay %v: a packet arrived %v too early", delay, -late[0])
-		}
-		// How late depends on the machine; half of them being late by this means a fault.
-		if at(50) > 10*time.Millisecond {
-			t.Errorf("delay %v: half of the packets were more than %v late", delay, at(50))
 		}
 	}
 }
@@ -133,21 +131,44 @@ func send(c net.Conn, size int) {
 }
 
 func TestRateIsKept(t *testing.T) {
+	const rate, delay, size = 10_000_000, 3 * time.Millisecond, 300_000
+	r := newRig(t, netsim.Config{Link: netsim.Link{Rate: rate, Delay: delay, Queue: 200}})
+	begin := time.Now()
+	r.transfer(random(size))
+	if took, least := time.Since(begin), time.Duration(size)*8*time.Second/rate; took < least {
+		t.Errorf("%d bytes at %d bit/s took %v, less than %v", size, rate, took, least)
+	}
+	// The line sends one packet after the other, each for its size, and begins
+	// as soon as there is one.
+	free := map[string]time.Time{}
+	for i, p := range r.seen() {
+		start := p.At
+		if start.Before(free[p.From]) {
+			start = free[p.From]
+		}
+		sent := start.Add(time.Duration(len(p.Data)) * 8 * time.Second / rate)
+		free[p.From] = sent
+		if off := p.Arrive.Sub(sent.Add(delay)).Abs(); p.Lost || off > time.Microsecond {
+			t.Errorf("packet %d, %s: %v off its time", i, p.Summary, off)
+		}
+	}
+}
+
+// BenchmarkRate reports how far what crosses the line is from the rate asked
+// for. One iteration is a transfer of a second.
+func BenchmarkRate(b *testing.B) {
 	for _, mbit := range []float64{1, 10, 100} {
-		size := int(mbit * 1e6 / 8) // a second
-		l := netsim.Link{Rate: int64(mbit * 1e6), Delay: 5 * time.Millisecond, Queue: 200}
-		got := goodput(t, netsim.Config{Link: l}, size)
-		// Of each 1472 B packet 1420 B are data: the rest of TCP and IP is 52 B.
-		line := got * 1472 / 1420 / 1e6
-		t.Logf("rate %v Mbit/s: %.3f Mbit/s of data, %.3f on the line (%+.2f %%)", mbit, got/1e6, line, (line/mbit-1)*100)
-		if line > mbit*1.05 {
-			t.Errorf("%v Mbit/s carried %.2f", mbit, line)
-		}
-		// A busy machine makes it less, at 100 Mbit/s and with the race detector
-		// much less; so much less than asked for is a fault.
-		if line < min(mbit*0.5, 10) {
-			t.Errorf("%v Mbit/s carried only %.2f", mbit, line)
-		}
+		b.Run(fmt.Sprintf("%vMbit", mbit), func(b *testing.B) {
+			l := netsim.Link{Rate: int64(mbit * 1e6), Delay: 5 * time.Millisecond, Queue: 200}
+			var sum float64
+			for range b.N {
+				sum += goodput(b, netsim.Config{Link: l}, int(mbit*1e6/8))
+			}
+			// Of each packet of 1472 B, 1420 B are data.
+			line := sum / float64(b.N) * 1472 / 1420 / 1e6
+			b.ReportMetric(line, "Mbit/s")
+			b.ReportMetric((line/mbit-1)*100, "%-off")
+		})
 	}
 }
 

@@ -18,21 +18,23 @@
 // when it will arrive, or why it never will; Set changes what is sent from then on.
 //
 // Emulated: delay, jitter, independent loss, serialisation at a rate, a FIFO
-// queue with tail drop, reordering if asked for, and the MTU. Not emulated: Ethernet and ARP,
-// broadcast, IPv6, routers on the way, bit errors, duplication, bursts of loss,
-// and a line shared by more than two hosts. Sizes count IP packets, no framing.
+// queue with tail drop, reordering if asked for, and the MTU. Not emulated:
+// Ethernet and ARP, broadcast, IPv6, routers on the way, bit errors,
+// duplication, bursts of loss, and a line shared by more than two hosts. Sizes
+// count IP packets, no framing.
 //
 // # What repeats with the seed
 //
 // Flows between two hosts are numbered as they first appear, for each protocol
 // on its own. The k-th packet of one Kind, in one direction of one flow, is lost
-// or not by a draw that depends on Seed, the names of the two hosts, the protocol, the number
-// of the flow, the Kind and k, and on nothing else: not on the clock, other
-// flows, other kinds or ports. Every packet takes its draw, also while Loss is 0 and when it is
-// dropped for another reason, and a higher Loss loses a superset of what a lower
-// one does. What does not repeat is TCP's own timing: which bytes the k-th
-// data segment carries can differ after the first loss, and so can how many
-// segments and acknowledgements there are. Jitter is drawn in the same way.
+// or not by a draw that depends on Seed, the names of the two hosts, the
+// protocol, the number of the flow, the Kind and k, and on nothing else: not on
+// the clock, other flows, other kinds or ports. Every packet takes its draw,
+// also while Loss is 0 and when it is dropped for another reason, and a higher
+// Loss loses a superset of what a lower one does. What does not repeat is TCP's
+// own timing: which bytes the k-th data segment carries can differ after the
+// first loss, and so can how many segments and acknowledgements there are.
+// Jitter is drawn in the same way.
 //
 // # Time
 //

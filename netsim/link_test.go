@@ -135,8 +135,8 @@ func TestSeededRunsRepeatTheirLosses(t *testing.T) {
 }
 
 func TestQueueDropsTheTail(t *testing.T) {
-	// 1000 B at 1 Mbit/s take 8 ms: of 20 at once one is sent and 5 wait.
-	r := newRig(t, netsim.Config{Link: netsim.Link{Rate: 1_000_000, Queue: 5, Delay: 10 * time.Millisecond}})
+	// 1000 B at 1 kbit/s take 8 s: of 20 at once one is sent and 5 wait.
+	r := newRig(t, netsim.Config{Link: netsim.Link{Rate: 1_000, Queue: 5, Delay: 10 * time.Millisecond}})
 	c, err := r.a.DialContext(t.Context(), "udp", "b:9")
 	if err != nil {
 		t.Fatal(err)
@@ -151,10 +151,10 @@ func TestQueueDropsTheTail(t *testing.T) {
 	if got := fates(packets); got != "......xxxxxxxxxxxxxx" {
 		t.Fatalf("fates of 20 at once: %s", got)
 	}
-	begin := packets[0].At
+	begin := packets[0].At // all are sent before the first has left
 	for i, p := range packets[:6] {
 		// each leaves when the line is free, and is on its way for the delay
-		want := time.Duration(i+1)*8*time.Millisecond + 10*time.Millisecond
+		want := time.Duration(i+1)*8*time.Second + 10*time.Millisecond
 		if got := p.Arrive.Sub(begin); got != want {
 			t.Errorf("packet %d arrives after %v, not %v", i, got, want)
 		}

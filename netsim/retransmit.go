@@ -22,7 +22,7 @@ const (
 
 // promptly is how soon after an ACK with gaps a repetition counts as an answer
 // to it, and not to a timer.
-const promptly = 20 * time.Millisecond
+const promptly = 50 * time.Millisecond
 
 // maxSends is how many segments of a direction are remembered with their time.
 const maxSends = 256
