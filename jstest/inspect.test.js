@@ -2,6 +2,7 @@ import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { Recorder } from '../static/js/inspect/recorder.js';
 import { redact } from '../static/js/inspect/redact.js';
+import { allCandidates } from '../static/js/inspect/candidates.js';
 import { describeCandidate, snapshot } from '../static/js/inspect/stats.js';
 import { isPrivate, isPublic } from '../static/js/inspect/address.js';
 import { candidateAllowed, candidatesIn, configuration, filterDescription, parseCandidate, relayTransport } from '../static/js/net/candidate.js';
@@ -108,6 +109,18 @@ test('candidate lines', () => {
   assert.equal(parseCandidate('a=candidate:1 1 TCP 1 abc.local 9 typ host tcptype active').mdns, true);
   for (const bad of ['', 'candidate:', 'candidate:1 1 udp x 1.2.3.4 5 typ host', 'candidate:1 1 udp 1 1.2.3.4 5 typ fish', 'a=mid:0']) assert.equal(parseCandidate(bad), null);
   assert.equal(candidatesIn(SDP).length, 4);
+});
+
+test('candidates that the statistics do not list are shown as they were announced', () => {
+  const told = (text, url) => parseCandidate(`candidate:1 1 udp 7 ${text}`, url);
+  const listed = [
+    { id: 'a', type: 'host', protocol: 'udp', address: '', port: 5, mdns: false }, { id: 'b', type: 'srflx', protocol: 'udp', address: '203.0.113.7', port: 6, mdns: false },
+  ];
+  const all = allCandidates(listed, [
+    told('x.local 5 typ host'), told('203.0.113.7 6 typ srflx'), told('203.0.113.7 8 typ srflx'), told('192.0.2.1 9 typ relay', 'turn:s?transport=tcp'), told('192.0.2.1 9 typ relay', 'turn:s?transport=tcp'),
+  ]);
+  assert.deepEqual(all.map((c) => `${c.type} ${c.address}:${c.port} ${c.relayProtocol ?? ''}`), ['host :5 ', 'srflx 203.0.113.7:6 ', 'srflx 203.0.113.7:8 ', 'relay 192.0.2.1:9 tcp']);
+  assert.equal(new Set(all.map((c) => c.id)).size, 4);
 });
 
 test('what a choice of path lets through', () => {

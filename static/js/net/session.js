@@ -38,9 +38,9 @@ export class Session extends EventTarget {
   pc;
   /** @type {Record<ChannelName, RTCDataChannel>|null} */
   channels = null;
-  /** @type {Description[]} */
+  /** of the last gathering @type {Description[]} */
   localCandidates = [];
-  /** what came from the other side, also what the choice of path does not let through @type {Description[]} */
+  /** what came from the other side since its last gathering began, also what the choice of path does not let through @type {Description[]} */
   remoteCandidates = [];
   number;
   choice;
@@ -50,6 +50,8 @@ export class Session extends EventTarget {
   #ignoreOffer = false;
   #started = false;
   #endOfCandidates = '';
+  /** of the other side; a new one is a new gathering there */
+  #remoteUfrag = '';
   /** they came before the description they belong to @type {WireCandidate[]} */
   #early = [];
   /** what comes in is handled one after the other @type {Promise<void>} */
@@ -66,6 +68,7 @@ export class Session extends EventTarget {
     const pc = this.pc;
     pc.onnegotiationneeded = () => this.#negotiate();
     pc.onicecandidate = (e) => this.#gathered(e.candidate);
+    pc.addEventListener('icegatheringstatechange', () => { if (pc.iceGatheringState === 'gathering') this.localCandidates = []; });
     for (const event of ['connectionstatechange', 'iceconnectionstatechange', 'icegatheringstatechange', 'signalingstatechange']) {
       pc.addEventListener(event, () => this.#emit('state'));
     }
@@ -132,6 +135,9 @@ export class Session extends EventTarget {
     this.#ignoreOffer = collision && !this.#options.polite;
     if (this.#ignoreOffer) return;
     if (!offer && pc.signalingState !== 'have-local-offer') return; // an answer to an offer we took back
+    const ufrag = ufragOf(description.sdp);
+    if (this.#remoteUfrag && ufrag !== this.#remoteUfrag) this.remoteCandidates = [];
+    this.#remoteUfrag = ufrag;
     for (const line of candidatesIn(description.sdp)) this.#remember(line);
     await pc.setRemoteDescription({ type: description.type, sdp: filterDescription(description.sdp, this.choice) });
     if (this.#closed) return;
@@ -199,7 +205,7 @@ export class Session extends EventTarget {
   /** Some browsers say it by an empty candidate, all by null; the other side is told once a generation. */
   #gatheredAll() {
     const sdp = this.pc.localDescription?.sdp ?? '';
-    const ufrag = /^a=ice-ufrag:(\S+)/m.exec(sdp)?.[1] ?? '';
+    const ufrag = ufragOf(sdp);
     if (ufrag === this.#endOfCandidates) return;
     this.#endOfCandidates = ufrag;
     this.#options.signal({ candidate: { candidate: '', sdpMid: /^a=mid:(\S+)/m.exec(sdp)?.[1] ?? '0', sdpMLineIndex: 0, usernameFragment: ufrag } });
@@ -222,6 +228,9 @@ export class Session extends EventTarget {
   /** @param {string} name @param {unknown} [detail] */
   #emit(name, detail) { this.dispatchEvent(new CustomEvent(name, { detail })); }
 }
+
+/** @param {string} sdp */
+function ufragOf(sdp) { return /^a=ice-ufrag:(\S+)/m.exec(sdp)?.[1] ?? ''; }
 
 /** @param {RTCIceCandidate} candidate @returns {WireCandidate} */
 function wire({ candidate, sdpMid, sdpMLineIndex, usernameFragment }) {

@@ -1,5 +1,6 @@
 // @ts-check
 // Why the path is what it is, and the evidence under it.
+import { allCandidates } from '../inspect/candidates.js';
 import { redact } from '../inspect/redact.js';
 import { Chart } from '../view/chart.js';
 import { table } from '../view/table.js';
@@ -87,8 +88,9 @@ function candidates() {
     draw(link) {
       const stats = link?.stats;
       const used = new Set([stats?.selected?.local?.id ?? '', stats?.selected?.remote?.id ?? '']);
-      show(mine, 'Yours. ● is in use', stats?.local ?? [], used);
-      show(theirs, `${link?.peer.name ?? 'Theirs'}. ● is in use`, stats?.remote ?? [], used);
+      const announced = link?.candidates ?? { local: [], remote: [] };
+      show(mine, 'Yours. ● is in use', allCandidates(stats?.local ?? [], announced.local), used);
+      show(theirs, `${link?.peer.name ?? 'Theirs'}. ● is in use`, allCandidates(stats?.remote ?? [], announced.remote), used);
     },
   };
 }
