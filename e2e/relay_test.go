@@ -154,13 +154,8 @@ func TestExternalRelayTakesOurCredentials(t *testing.T) {
 		"--use-auth-secret", "--static-auth-secret="+sharedSecret, "--realm=coturn.example",
 		"--listening-ip="+host.Addr().String(), "--relay-ip="+host.Addr().String(), fmt.Sprintf("--listening-port=%d", port),
 		"--no-tls", "--no-dtls", "--no-cli", "--no-multicast-peers", "--pidfile="+t.TempDir()+"/pid", "--userdb="+t.TempDir()+"/db"))
-	eventually(t, "coturn to listen", patience, func() bool {
-		conn, err := client.DialContext(t.Context(), "tcp", netip.AddrPortFrom(host.Addr(), port).String())
-		if err != nil {
-			return false
-		}
-		return conn.Close() == nil
-	})
+	address := netip.AddrPortFrom(host.Addr(), port).String()
+	eventually(t, "coturn to answer", patience, func() bool { return answersSTUN(t, client, address) })
 	s := startServer(t, host, "--turn-secret", sharedSecret,
 		"--ice-servers", fmt.Sprintf(`[{"urls":["stun:{host}:%d"]},{"urls":["turn:{host}:%d?transport=udp","turn:{host}:%d?transport=tcp"]}]`, port, port, port))
 	ann := s.join(t, client, s.room(), "ann")

@@ -127,6 +127,20 @@ func (c *stunClient) allocate() {
 	}
 }
 
+// answersSTUN tells whether there is a STUN server at the address, over UDP.
+func answersSTUN(t testing.TB, from vantage, address string) bool {
+	t.Helper()
+	conn, err := from.DialContext(t.Context(), "udp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.Write(stun.MustBuild(stun.TransactionID, stun.BindingRequest).Raw)
+	conn.SetReadDeadline(time.Now().Add(200 * time.Millisecond))
+	n, err := conn.Read(make([]byte, 1500))
+	return err == nil && n >= 20
+}
+
 // peerAddress is an XOR-PEER-ADDRESS. An IPv4-mapped address goes out as the
 // IPv6 address it is.
 type peerAddress netip.AddrPort
