@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 
+	"peerlab/lab"
 	"peerlab/signaling"
 )
 
@@ -19,6 +21,8 @@ type failure struct {
 	Detail string
 	// NewRoom offers a button that starts a room.
 	NewRoom bool
+	// RetryAfter is when it may be worth trying again, in seconds; 0 is never.
+	RetryAfter int
 }
 
 func (f *failure) Error() string { return fmt.Sprintf("%d %s: %s", f.Status, f.Title, f.Detail) }
@@ -43,6 +47,24 @@ var (
 		Detail: "Many rooms were started from your address in a short time. Wait a minute, then try again."}
 	errNoPlace = &failure{Status: http.StatusServiceUnavailable, Title: "Every room is taken",
 		Detail: "This server holds as many rooms as it may. One ends ten minutes after the last person leaves it."}
+	errNoLab = &failure{Status: http.StatusNotFound, Title: "There is no such lab",
+		Detail: "The start page lists those there are."}
+	errNoRun = &failure{Status: http.StatusNotFound, Title: "There is no such run",
+		Detail: "It may be too long ago: only the latest runs are kept. A run that was saved as a file can be opened again under Saved runs."}
+	errNoPackets = &failure{Status: http.StatusNotFound, Title: "This run has no packets",
+		Detail: "Packets are seen on the emulated link only. Run the lab again with the network set to link."}
+	errRunOver = &failure{Status: http.StatusConflict, Title: "The run is over",
+		Detail: "It takes no actions any more."}
+	errNoAction = &failure{Status: http.StatusNotFound, Title: "There is no such action",
+		Detail: "The page of the run has a button for each there is."}
+	errManyActions = &failure{Status: http.StatusTooManyRequests, Title: "One at a time", RetryAfter: 1,
+		Detail: "The run has not taken the actions before this one yet."}
+	errBusy = &failure{Status: http.StatusServiceUnavailable, Title: "Too many runs are going on here", RetryAfter: 15,
+		Detail: "This server does only so many at a time, and each ends within minutes. Try again in a moment."}
+	errYourRuns = &failure{Status: http.StatusTooManyRequests, Title: "Too many runs of yours are going on", RetryAfter: 15,
+		Detail: "Stop one of them, or wait until it has ended. Then start this one again."}
+	errClosing = &failure{Status: http.StatusServiceUnavailable, Title: "The server is shutting down",
+		Detail: "No new run is started."}
 	errOurs = &failure{Status: http.StatusInternalServerError, Title: "That was our mistake",
 		Detail: "Something in the server went wrong. It has been written to the log; trying again may work."}
 )
@@ -70,6 +92,24 @@ func asFailure(err error) (f *failure, ours bool) {
 		return errTooFast, false
 	case errors.Is(err, signaling.ErrTooManyRooms):
 		return errNoPlace, false
+	case errors.Is(err, lab.ErrNoLab):
+		return errNoLab, false
+	case errors.Is(err, lab.ErrNoRun):
+		return errNoRun, false
+	case errors.Is(err, lab.ErrNoPackets):
+		return errNoPackets, false
+	case errors.Is(err, lab.ErrNoAction):
+		return errNoAction, false
+	case errors.Is(err, lab.ErrOver):
+		return errRunOver, false
+	case errors.Is(err, lab.ErrTooFast):
+		return errManyActions, false
+	case errors.Is(err, lab.ErrBusy):
+		return errBusy, false
+	case errors.Is(err, lab.ErrYourRuns):
+		return errYourRuns, false
+	case errors.Is(err, lab.ErrClosed):
+		return errClosing, false
 	case errors.Is(err, context.Canceled):
 		return errUnavailable("Cancelled", err), false
 	}
@@ -83,6 +123,9 @@ func (s *site) fail(w http.ResponseWriter, r *http.Request, err error) {
 		s.Logger.Error("request failed", "route", r.Pattern, "err", err)
 	}
 	w.Header().Set("Cache-Control", "no-store")
+	if f.RetryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(f.RetryAfter))
+	}
 	if wantsJSON(r) {
 		writeJSON(w, f.Status, map[string]string{"error": f.Title, "message": f.Detail})
 		return

@@ -43,7 +43,7 @@ func failurePage(p page, f *failure) templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = siteHeader("").Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = siteHeader(p, "").Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

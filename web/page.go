@@ -15,7 +15,9 @@ type page struct {
 	Theme  string
 	View   string
 	Motion string
-	assets assets
+	// HasLabs tells whether there is a list of labs to lead to.
+	HasLabs bool
+	assets  assets
 }
 
 func (p page) url(file string) string { return p.assets.url(file) }
@@ -30,11 +32,12 @@ func (p page) FullTitle() string {
 
 func (s *site) page(r *http.Request, title string) page {
 	p := page{
-		Title:  title,
-		Theme:  choice(r, "theme", "light", "dark"),
-		View:   choice(r, "view", "projector"),
-		Motion: choice(r, "motion", "off"),
-		assets: s.assets,
+		Title:   title,
+		Theme:   choice(r, "theme", "light", "dark"),
+		View:    choice(r, "view", "projector"),
+		Motion:  choice(r, "motion", "off"),
+		HasLabs: s.Labs != nil,
+		assets:  s.assets,
 	}
 	switch r.URL.Query().Get("view") {
 	case "projector":

@@ -122,7 +122,7 @@ func roomView(p page, room roomPage) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = layout(p, "room", []string{"room", "panels", "inspect"}, []string{"page/room"}).Render(templ.WithChildren(ctx, templ_7745c5c3_Var2), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = layout(p, "room", []string{"room", "panels", "inspect", "views"}, []string{"page/room"}).Render(templ.WithChildren(ctx, templ_7745c5c3_Var2), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -22,7 +21,7 @@ type joinForm struct{ Value, Problem string }
 
 func (s *site) renderDashboard(w http.ResponseWriter, r *http.Request, code int, form joinForm) {
 	status := s.Status(r.Context())
-	s.render(w, r, code, dashboardView(s.page(r, ""), s.cards(r, status), status, form))
+	s.render(w, r, code, dashboardView(s.page(r, ""), s.cards(r, status), status, form, s.chapters()))
 }
 
 func (s *site) createRoom(w http.ResponseWriter, r *http.Request) error {
@@ -42,9 +41,11 @@ func (s *site) createRoom(w http.ResponseWriter, r *http.Request) error {
 
 func roomPath(room string) string { return "/rooms/" + url.PathEscape(room) }
 
-// shareLinks lists the room's addresses for other machines, the best first:
-// the name this visitor came by, unless that works on this machine only.
-func (s *site) shareLinks(r *http.Request, room string) []string {
+func (s *site) shareLinks(r *http.Request, room string) []string { return s.links(r, roomPath(room)) }
+
+// links lists the addresses of a path for other machines, the best first: the
+// name this visitor came by, unless that works on this machine only.
+func (s *site) links(r *http.Request, path string) []string {
 	scheme := "http://"
 	if r.TLS != nil {
 		scheme = "https://"
@@ -56,7 +57,7 @@ func (s *site) shareLinks(r *http.Request, room string) []string {
 	}
 	links := make([]string, 0, len(bases))
 	for _, base := range bases {
-		links = append(links, strings.TrimSuffix(base, "/")+roomPath(room))
+		links = append(links, strings.TrimSuffix(base, "/")+path)
 	}
 	return links
 }
@@ -146,12 +147,8 @@ func done(w http.ResponseWriter, r *http.Request, back string) error {
 var roomInText = regexp.MustCompile(`(?i)(?:^|/rooms/|\s)([a-z2-7]{26})(?:$|[/?#\s])`)
 
 func (s *site) join(w http.ResponseWriter, r *http.Request) error {
-	if err := r.ParseForm(); err != nil {
-		var tooLarge *http.MaxBytesError
-		if errors.As(err, &tooLarge) {
-			return err
-		}
-		return &failure{Status: http.StatusBadRequest, Title: "That form could not be read", Detail: sentence(err.Error())}
+	if err := readForm(r); err != nil {
+		return err
 	}
 	text := strings.TrimSpace(r.PostForm.Get("link"))
 	found := roomInText.FindStringSubmatch(text)

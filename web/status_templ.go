@@ -48,7 +48,7 @@ func statusView(p page, status Status, cards []Card) templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = siteHeader("status").Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = siteHeader(p, "status").Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

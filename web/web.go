@@ -3,7 +3,8 @@
 // its Config names, and their answers into HTML.
 //
 // It does not carry signaling (package signaling does, behind ServeWS), knows
-// no relay, no NAT and no peer connection, and keeps nothing between requests.
+// no relay, no NAT, no peer connection and no lab by name, and keeps nothing
+// between requests.
 //
 //	request → log → recover → headers → host → origin → route → handler
 //	                                                              │ error
@@ -18,6 +19,7 @@ import (
 	"net/http"
 	"net/netip"
 
+	"peerlab/lab/lesson"
 	"peerlab/static"
 )
 
@@ -55,6 +57,8 @@ type Config struct {
 	// CheckNAT measures the NAT again; only visitors on this machine may ask.
 	// Optional.
 	CheckNAT func(context.Context) error
+	// Labs runs the labs. Optional.
+	Labs Labs
 	// Logger gets each request at debug level and each failure of ours at error.
 	Logger *slog.Logger
 }
@@ -78,7 +82,8 @@ func (c *Config) validate() error {
 // site is the Config with what is worked out of it once.
 type site struct {
 	Config
-	assets assets
+	assets  assets
+	lessons map[string]*lesson.Lesson // by the slug of their lab
 }
 
 // New returns the handler for the whole site.
@@ -90,7 +95,11 @@ func New(cfg Config) (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("web: %w", err)
 	}
-	s := &site{Config: cfg, assets: assets{tree: static.Files(), hash: hash}}
+	lessons, err := readLessons(cfg.Labs)
+	if err != nil {
+		return nil, err
+	}
+	s := &site{Config: cfg, assets: assets{tree: static.Files(), hash: hash}, lessons: lessons}
 	return s.middleware(s.routes()), nil
 }
 
@@ -99,20 +108,27 @@ func New(cfg Config) (http.Handler, error) {
 func (s *site) routes() http.Handler {
 	mux := http.NewServeMux()
 	for pattern, h := range map[string]handler{
-		"GET /{$}":                     s.dashboard,
-		"POST /rooms":                  s.createRoom,
-		"POST /join":                   s.join,
-		"GET /rooms/{room}":            s.room,
-		"GET /rooms/{room}/ws":         s.roomSocket,
-		"POST /rooms/{room}/invite":    s.invite,
-		"GET /status":                  s.statusPage,
-		"GET /api/status":              s.statusJSON,
-		"POST /nat/map":                s.mapPorts,
-		"POST /nat/check":              s.checkNAT,
-		"GET /healthz":                 s.healthz,
-		"GET /metrics":                 s.metrics,
-		"GET /static/{hash}/{path...}": s.assets.serve,
-		"GET /favicon.ico":             s.assets.icon,
+		"GET /{$}":                         s.dashboard,
+		"POST /rooms":                      s.createRoom,
+		"POST /join":                       s.join,
+		"GET /rooms/{room}":                s.room,
+		"GET /rooms/{room}/ws":             s.roomSocket,
+		"POST /rooms/{room}/invite":        s.invite,
+		"GET /labs/{slug}":                 s.labPage,
+		"POST /labs/{slug}/runs":           s.startRun,
+		"GET /runs":                        s.savedRuns,
+		"GET /runs/{name}":                 s.run, // an id, also with .json or .pcapng
+		"GET /runs/{id}/events":            s.runEvents,
+		"POST /runs/{id}/actions/{action}": s.act,
+		"POST /runs/{id}/stop":             s.stopRun,
+		"GET /status":                      s.statusPage,
+		"GET /api/status":                  s.statusJSON,
+		"POST /nat/map":                    s.mapPorts,
+		"POST /nat/check":                  s.checkNAT,
+		"GET /healthz":                     s.healthz,
+		"GET /metrics":                     s.metrics,
+		"GET /static/{hash}/{path...}":     s.assets.serve,
+		"GET /favicon.ico":                 s.assets.icon,
 	} {
 		mux.Handle(pattern, s.handle(h))
 	}

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"peerlab/lab"
 	"peerlab/nat"
 	"peerlab/signaling"
 	"peerlab/web"
@@ -30,6 +31,7 @@ type app struct {
 	mapper  *nat.Mapper // nil when no other machine can reach us anyway
 	address *addressWatch
 	bots    *bots
+	labs    *lab.Runner
 	handler http.Handler
 	// parts run until their context ends.
 	parts []func(context.Context) error
@@ -42,7 +44,7 @@ func newApp(ctx context.Context, f *flags, listener net.Listener, log *slog.Logg
 		return nil, fmt.Errorf("listening on %s: not a TCP address", listener.Addr())
 	}
 	a.listen = tcp.AddrPort()
-	for _, build := range []func(context.Context) error{a.buildRelay, a.buildRooms, a.buildNAT, a.buildBots, a.buildPages} {
+	for _, build := range []func(context.Context) error{a.buildRelay, a.buildRooms, a.buildNAT, a.buildBots, a.buildLabs, a.buildPages} {
 		if err := build(ctx); err != nil {
 			if a.relay != nil {
 				a.relay.close()
@@ -157,6 +159,7 @@ func (a *app) buildPages(context.Context) error {
 		ShareURLs:    a.shareURLs,
 		Invite:       a.bots.invite,
 		CheckNAT:     func(context.Context) error { a.address.check(); return nil },
+		Labs:         a.labs,
 		Logger:       a.log.With("part", "web"),
 	}
 	if a.mapper != nil {

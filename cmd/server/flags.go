@@ -30,6 +30,7 @@ type flags struct {
 	StunServers []string  `default:"stun.cloudflare.com:3478,stun.l.google.com:19302" placeholder:"HOST:PORT" help:"Who to ask for this host's public address; asked only when --upnp is on or someone at this machine presses the button. Default ${default}."`
 
 	MaxPeers       int            `default:"8" help:"Peers in a room, 2 to 64."`
+	LabsOn         string         `default:"loopback" enum:"loopback,lan" help:"Where labs listen for other programs: loopback (this machine only) or lan (this machine's address in the local network, for a class). Default ${default}."`
 	AllowedHosts   []string       `placeholder:"NAME" help:"Host names to answer to, beside IP addresses, localhost, this machine's name and the public URL's host."`
 	TrustedProxies []netip.Prefix `placeholder:"CIDR" help:"Reverse proxies whose X-Forwarded-For is believed."`
 

@@ -19,6 +19,7 @@ func TestFlagsRefuseNonsenseByName(t *testing.T) {
 		{"--relay-ip", "::1"},
 		{"--relay-ip", "0.0.0.0"},
 		{"--turn-peers", "everyone"},
+		{"--labs-on", "everywhere"},
 		{"--turn-secret", "short"},
 		{"--public-url", "ftp://example.org"},
 		{"--public-url", "https://example.org/path"},
@@ -61,7 +62,7 @@ func TestHelpNamesEveryFlag(t *testing.T) {
 		t.Fatalf("got %v, want errHelp", err)
 	}
 	for _, name := range []string{"addr", "public-url", "turn-addr", "relay-ip", "relay-ports", "turn-secret", "turn-peers",
-		"ice-servers", "upnp", "stun-servers", "max-peers", "allowed-hosts", "trusted-proxies", "log-level", "log-format"} {
+		"ice-servers", "upnp", "stun-servers", "max-peers", "labs-on", "allowed-hosts", "trusted-proxies", "log-level", "log-format"} {
 		if !strings.Contains(out.String(), "--"+name) {
 			t.Errorf("--help does not mention --%s", name)
 		}

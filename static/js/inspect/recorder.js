@@ -15,6 +15,8 @@
  * @property {string} [to]
  * @property {string} [name]
  * @property {string} [text]
+ * @property {boolean} [lost] a message that never arrived
+ * @property {number} [took_ns] how long a message was on its way
  * @property {number} [span] joins the event that begins a span and the one that ends it
  * @property {number} [value]
  * @property {string} [unit]

@@ -1,7 +1,9 @@
 // @ts-check
 // The ladder of the chosen link, with its pause, its layers and its table.
-import { Ladder, time } from '../view/ladder.js';
-import { el, must, say, soon } from './dom.js';
+import { detail } from '../view/detail.js';
+import { Ladder } from '../view/ladder.js';
+import { filter } from '../view/layers.js';
+import { must, say, soon } from './dom.js';
 
 /** @typedef {import('../net/link.js').Link} Link */
 /** @typedef {import('../inspect/recorder.js').Event} Event */
@@ -9,13 +11,11 @@ import { el, must, say, soon } from './dom.js';
 
 /** @param {Context} context */
 export function ladder({ recorder, selection }) {
-  const view = new Ladder(must('ladder', HTMLElement), detail);
+  const box = must('ladder-detail', HTMLElement);
+  const view = new Ladder(must('ladder', HTMLElement), (row) => detail(box, row?.event ?? null), new Map([['me', 'you']]));
   const pause = must('ladder-pause', HTMLButtonElement), asTable = must('ladder-table', HTMLInputElement);
-  const count = must('ladder-count', HTMLElement), layers = must('layers', HTMLElement);
-  /** @type {Set<string>} */
-  const hidden = new Set();
-  /** @type {Set<string>} */
-  const known = new Set();
+  const count = must('ladder-count', HTMLElement);
+  const layers = filter(must('layers', HTMLElement), () => { restart(); draw(); });
   let shownFor = '', relay = false;
 
   function restart() {
@@ -23,7 +23,7 @@ export function ladder({ recorder, selection }) {
     shownFor = link?.peer.id ?? '';
     relay = recorder.events.some(mentionsRelay);
     const lanes = ['me', 'server', ...(relay ? ['relay'] : []), ...(link ? [link.peer.name] : [])];
-    view.show({ lanes, peer: link?.peer.name ?? '', hidden, events: recorder.events, empty: 'Nothing has happened yet.' });
+    view.show({ lanes, peer: link?.peer.name ?? '', hidden: layers.hidden, events: recorder.events, empty: 'Nothing has happened yet.' });
   }
 
   const draw = soon(() => {
@@ -31,21 +31,6 @@ export function ladder({ recorder, selection }) {
     view.draw();
     say(count, `${view.length} rows${recorder.dropped ? `, ${recorder.dropped} not kept` : ''}`);
   }, 100);
-
-  /** @param {string|undefined} layer */
-  function know(layer = 'app') {
-    if (known.has(layer)) return;
-    known.add(layer);
-    const box = el('input', { type: 'checkbox' });
-    box.checked = true;
-    box.addEventListener('change', () => {
-      if (box.checked) hidden.delete(layer);
-      else hidden.add(layer);
-      restart();
-      draw();
-    });
-    layers.append(el('label', { class: 'layer', 'data-layer': layer }, box, el('span', {}, layer)));
-  }
 
   function setPaused(/** @type {boolean} */ on) {
     view.paused = on;
@@ -56,7 +41,7 @@ export function ladder({ recorder, selection }) {
 
   recorder.addEventListener('event', (e) => {
     const event = /** @type {CustomEvent<Event>} */ (e).detail;
-    if (event.kind !== 'sample') know(event.layer);
+    if (event.kind !== 'sample') layers.know(event.layer ?? 'app');
     if (!relay && mentionsRelay(event)) restart();
     else view.push(event);
     draw();
@@ -68,23 +53,10 @@ export function ladder({ recorder, selection }) {
     e.preventDefault();
     setPaused(!view.paused);
   });
-  for (const event of recorder.events) if (event.kind !== 'sample') know(event.layer);
+  for (const event of recorder.events) if (event.kind !== 'sample') layers.know(event.layer ?? 'app');
   restart();
   return { draw };
 }
 
 /** @param {Event} event */
 function mentionsRelay(event) { return event.from === 'relay' || event.to === 'relay'; }
-
-/** What a row has no room for: when, from whom to whom, and all it carried. @param {import('../view/rows.js').Row|null} row */
-function detail(row) {
-  const box = must('ladder-detail', HTMLElement), event = row?.event;
-  box.hidden = !event;
-  if (!row || !event) return box.replaceChildren();
-  const to = event.to && event.to !== event.from ? ` → ${event.to}` : '';
-  const attrs = Object.entries(event.attrs ?? {}).map(([key, value]) => el('div', {}, el('dt', {}, key), el('dd', {}, value)));
-  box.replaceChildren(
-    el('p', { class: 'detail-head', 'data-layer': row.layer }, el('strong', {}, row.layer), ` ${event.name ?? event.kind}, ${event.from ?? 'me'}${to}, at ${time(row.at)}`),
-    ...(event.text ? [el('pre', { tabindex: '0' }, event.text)] : []),
-    ...(attrs.length ? [el('dl', { class: 'facts' }, ...attrs)] : []));
-}

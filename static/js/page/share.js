@@ -1,6 +1,7 @@
 // @ts-check
 // The way in for others: the link, its copy button, the QR code. In view while
 // you are alone, a button away afterwards.
+import { copyButtons } from './copy.js';
 import { must, say } from './dom.js';
 
 /** @typedef {import('./context.js').Context} Context */
@@ -24,33 +25,8 @@ export function share({ room, announce }) {
     asked = !asked;
     draw();
   });
-  panel.addEventListener('click', async (e) => {
-    const button = e.target instanceof Element ? e.target.closest('[data-copy]') : null;
-    if (!(button instanceof HTMLElement)) return;
-    const words = button.querySelector('span');
-    const done = await copy(button.dataset.copy ?? '', button.previousElementSibling);
-    if (words) {
-      say(words, done ? 'Copied' : 'Select it');
-      setTimeout(() => say(words, 'Copy'), 2000);
-    }
-    announce(done ? 'The link is copied' : 'The link is selected');
-  });
+  copyButtons(panel, (done) => announce(done ? 'The link is copied' : 'The link is selected'));
   for (const kind of ['link', 'unlink', 'change']) room.addEventListener(kind, draw);
   draw();
   return { toggle: () => toggle.click() };
-}
-
-/**
- * The clipboard needs https or localhost; elsewhere the field is selected and
- * the old way tried.
- * @param {string} text @param {Element|null} field @returns {Promise<boolean>}
- */
-async function copy(text, field) {
-  if (navigator.clipboard) {
-    const done = await navigator.clipboard.writeText(text).then(() => true, () => false);
-    if (done) return true;
-  }
-  if (!(field instanceof HTMLInputElement)) return false;
-  field.select();
-  return document.execCommand('copy');
 }

@@ -28,8 +28,8 @@ export function shortcuts({ selection }, share) {
   });
 }
 
-/** @param {EventTarget|null} target */
-function typing(target) {
+/** Somebody is writing there. @param {EventTarget|null} target */
+export function typing(target) {
   return target instanceof HTMLElement && target.matches('input:not([type="radio"], [type="checkbox"], [type="file"]), textarea, select');
 }
 

@@ -1,17 +1,28 @@
 // @ts-check
-// The ladder: one lane for each that takes part, time running down, an arrow
-// for each message. Only the rows in sight are in the page, so ten thousand
+// The ladder, a sequence diagram: one lane for each that takes part, time
+// running down, an arrow for each message, aslant by the time it took, a cross
+// where it was lost. Only the rows in sight are in the page, so ten thousand
 // events cost no more than thirty.
-import { set, svg, unit, onWidth } from './svg.js';
+import { arrow, clip, label, layerText, time } from './ladder-marks.js';
+import { LongTable } from './longtable.js';
 import { Rows } from './rows.js';
-import { table } from './table.js';
+import { set, svg, unit, onWidth } from './svg.js';
 
 /** @typedef {import('../inspect/recorder.js').Event} Event */
 /** @typedef {import('./rows.js').Row} Row */
+/**
+ * @typedef {object} Shown
+ * @property {string[]|null} lanes from left to right; null: all there are
+ * @property {string} peer what is about another one is left out
+ * @property {Set<string>} hidden layers
+ * @property {Set<string>} [without] variants
+ * @property {Event[]} events
+ * @property {string} empty said when there is nothing
+ */
 
-const rowHeight = 27, spare = 8;
-/** @type {Record<string, string>} */
-const titles = { me: 'you', server: 'server', relay: 'relay' };
+const spare = 8, most = 400;
+/** How close rows stand; the farthest has no room for words. */
+const heights = [7, 14, 27, 40];
 
 export class Ladder {
   /** stops following; what comes meanwhile is drawn on going on */
@@ -23,30 +34,42 @@ export class Ladder {
   #root = svg('svg', { 'aria-hidden': 'true' });
   #tableBox = document.createElement('div');
   #empty = document.createElement('p');
-  #rows = new Rows(['me'], new Set(), '');
+  #rows = new Rows([], new Set());
+  #titles;
   #asTable = false;
+  /** @type {LongTable|null} */
+  #table = null;
   /** where somebody scrolled up, new rows do not pull them down */
   #follow = true;
-
+  #zoom = 2;
   #choose;
   #chosen = -1;
 
-  /** @param {HTMLElement} container it scrolls inside @param {(row: Row|null) => void} choose told of the row somebody points at */
-  constructor(container, choose) {
+  /**
+   * @param {HTMLElement} container it scrolls inside
+   * @param {(row: Row|null) => void} choose told of the row somebody points at
+   * @param {Map<string, string>} [titles] of lanes whose name is not for people
+   */
+  constructor(container, choose, titles = new Map()) {
     this.#container = container;
     this.#choose = choose;
+    this.#titles = titles;
     this.#scroll.className = 'ladder-scroll';
     this.#sheet.className = 'ladder-sheet';
     this.#tableBox.className = 'ladder-table';
     this.#empty.className = 'empty';
     this.#sheet.append(this.#root);
-    this.#scroll.append(this.#sheet);
-    container.append(this.#head, this.#scroll, this.#tableBox, this.#empty);
+    this.#scroll.append(this.#head, this.#sheet);
+    container.append(this.#scroll, this.#tableBox, this.#empty);
     this.#tableBox.hidden = true;
     this.#scroll.addEventListener('scroll', () => {
       const { scrollTop, clientHeight, scrollHeight } = this.#scroll;
       this.#follow = scrollTop + clientHeight >= scrollHeight - 4;
       this.#window();
+    });
+    this.#root.addEventListener('click', (e) => {
+      const row = e.target instanceof Element ? e.target.closest('[data-row]') : null;
+      if (row) this.#pick(Number(row.getAttribute('data-row')) === this.#chosen ? -1 : Number(row.getAttribute('data-row')));
     });
     container.addEventListener('keydown', (e) => this.#keys(e));
     onWidth(container, () => this.draw());
@@ -54,13 +77,13 @@ export class Ladder {
 
   /** rows there are @returns {number} */
   get length() { return this.#rows.list.length; }
+  /** @returns {string[]} */
+  get variants() { return this.#rows.lanes.variants; }
+  get follows() { return this.#follow; }
 
-  /**
-   * Starts over with these lanes and events.
-   * @param {{lanes: string[], peer: string, hidden: Set<string>, events: Event[], empty: string}} what
-   */
-  show({ lanes, peer, hidden, events, empty }) {
-    this.#rows = new Rows(lanes, hidden, peer);
+  /** Starts over with these lanes and events. @param {Shown} what */
+  show({ lanes, peer, hidden, without, events, empty }) {
+    this.#rows = new Rows(lanes, hidden, peer, without);
     for (const event of events) this.#rows.add(event);
     this.#empty.textContent = empty;
     this.#follow = true;
@@ -77,20 +100,50 @@ export class Ladder {
     this.draw();
   }
 
+  /** Rows closer together or farther apart, around what is in the middle. @param {number} by steps; 0: as at first */
+  zoom(by) {
+    const { scrollTop, clientHeight } = this.#scroll, middle = (scrollTop + clientHeight / 2) / this.#height;
+    this.#zoom = by === 0 ? 2 : Math.max(0, Math.min(heights.length - 1, this.#zoom + by));
+    const follow = this.#follow;
+    this.draw();
+    if (!follow) this.#scroll.scrollTop = middle * this.#height - clientHeight / 2;
+  }
+
+  /** Goes to the newest row, and stays with it. */
+  toEnd() {
+    this.#follow = true;
+    this.draw();
+  }
+
   draw() {
     if (this.paused || this.#container.clientWidth === 0) return;
-    const none = this.#rows.list.length === 0;
+    const none = this.length === 0;
     this.#empty.hidden = !none;
     this.#tableBox.hidden = none || !this.#asTable;
     this.#scroll.hidden = none || this.#asTable;
-    this.#head.style.display = none || this.#asTable ? 'none' : '';
     if (none) return;
-    if (this.#asTable) return this.#table();
+    if (this.#asTable) return this.#drawTable();
     const k = unit();
-    this.#sheet.style.height = `${(this.#rows.list.length * rowHeight + 6) * k}px`;
+    this.#sheet.style.height = `${this.length * this.#height + 6 * k}px`;
+    this.#sheet.style.width = this.#head.style.width = `${this.#width}px`;
     this.#lanes(k);
     if (this.#follow) this.#scroll.scrollTop = this.#scroll.scrollHeight;
     this.#window();
+  }
+
+  get #height() { return heights[this.#zoom] * unit(); }
+
+  /** Lanes keep a distance at which their arrows can be told apart; beyond the width one scrolls. */
+  get #width() {
+    const k = unit(), lanes = this.#rows.lanes.order.count;
+    const { left, right } = this.#margins(k);
+    return Math.max(this.#container.clientWidth, left + right + (lanes - 1) * (lanes > 6 ? 34 : 72) * k);
+  }
+
+  /** @param {number} k */
+  #margins(k) {
+    const narrow = this.#container.clientWidth < 480 * k;
+    return { left: (narrow ? 82 : 108) * k, right: (narrow ? 36 : 52) * k };
   }
 
   /** Arrow keys go from row to row. @param {KeyboardEvent} e */
@@ -100,10 +153,10 @@ export class Ladder {
     if (to === undefined || this.#asTable || last < 0) return;
     e.preventDefault();
     this.#pick(to < 0 && e.key === 'Escape' ? -1 : Math.max(0, Math.min(last, to)));
-    const height = rowHeight * unit(), top = this.#chosen * height;
+    const height = this.#height, top = this.#chosen * height, head = this.#head.clientHeight;
     if (this.#chosen < 0) return;
     if (top < this.#scroll.scrollTop) this.#scroll.scrollTop = top - height;
-    else if (top + 2 * height > this.#scroll.scrollTop + this.#scroll.clientHeight) this.#scroll.scrollTop = top + 2 * height - this.#scroll.clientHeight;
+    else if (top + 2 * height + head > this.#scroll.scrollTop + this.#scroll.clientHeight) this.#scroll.scrollTop = top + 2 * height + head - this.#scroll.clientHeight;
   }
 
   /** @param {number} index -1 is none */
@@ -113,97 +166,137 @@ export class Ladder {
     if (this.#container.clientWidth > 0) this.#window();
   }
 
-  /** x of a lane. @param {number} lane @param {number} k */
+  /** x of a lane; NaN of one that is not shown. @param {number} lane @param {number} k */
   #x(lane, k) {
-    const width = this.#container.clientWidth, narrow = width < 480 * k;
-    const left = (narrow ? 82 : 108) * k, right = width - (narrow ? 36 : 52) * k;
-    const lanes = this.#rows.lanes.length;
-    return lanes < 2 ? (left + right) / 2 : left + ((right - left) * lane) / (lanes - 1);
+    const { place, count } = this.#rows.lanes.order, at = place[lane];
+    return at === undefined || at < 0 ? NaN : this.#at(at, count, k);
   }
 
-  /** @param {number} k */
+  /** @param {number} place @param {number} count @param {number} k */
+  #at(place, count, k) {
+    const { left, right } = this.#margins(k), end = this.#width - right;
+    return count < 2 ? (left + end) / 2 : left + ((end - left) * place) / (count - 1);
+  }
+
+  /** The names above. @param {number} k */
   #lanes(k) {
-    const width = this.#container.clientWidth;
-    set(this.#head, { width, height: 30 * k, viewBox: `0 0 ${width} ${30 * k}` });
-    this.#head.replaceChildren(...this.#rows.lanes.map((name, i) =>
-      svg('text', { x: this.#x(i, k), y: 19 * k, 'text-anchor': 'middle' }, clip(titles[name] ?? name, 14))));
+    const lanes = this.#rows.lanes, { place, count } = lanes.order, groups = lanes.groups;
+    const width = this.#width;
+    const room = count > 1 ? this.#at(1, count, k) - this.#at(0, count, k) : width, aslant = room < 84 * k;
+    const above = (groups.length > 0 ? 20 : 0) * k, tall = above + (aslant ? 78 : 30) * k;
+    set(this.#head, { width, height: tall, viewBox: `0 0 ${width} ${tall}` });
+    const marks = groups.map(({ variant, first, last }) => {
+      const a = this.#at(first, count, k) - Math.min(room * 0.42, 60 * k), b = this.#at(last, count, k) + Math.min(room * 0.42, 60 * k);
+      return svg('g', { class: 'group' }, svg('path', { d: `M${a} ${24 * k}V${20 * k}H${b}V${24 * k}` }),
+        svg('text', { x: (a + b) / 2, y: 14 * k, 'text-anchor': 'middle' }, variant));
+    });
+    lanes.names.forEach((name, i) => {
+      if (place[i] < 0) return;
+      const title = this.#titles.get(name) ?? lanes.split(name).name;
+      const x = this.#x(i, k), y = tall - (aslant ? 6 : 11) * k;
+      marks.push(svg('g', {}, svg('title', {}, name), aslant
+        ? svg('text', { x, y, transform: `rotate(-38 ${x} ${y})` }, clip(title, 15))
+        : svg('text', { x, y, 'text-anchor': 'middle' }, clip(title, Math.max(3, Math.min(18, Math.floor(room / (7.4 * k))))))));
+    });
+    this.#head.replaceChildren(...marks);
   }
 
-  /** Draws the rows in sight. */
+  /** Draws the rows in sight, and the arrows that come down to them. */
   #window() {
-    const k = unit(), height = rowHeight * k;
-    const last = Math.min(this.#rows.list.length, Math.ceil((this.#scroll.scrollTop + this.#scroll.clientHeight) / height) + spare);
-    // Of another link there may be fewer rows than were scrolled past.
-    const first = Math.max(0, Math.min(last, Math.floor(this.#scroll.scrollTop / height) - spare));
-    const width = this.#container.clientWidth, tall = (last - first) * height + 6 * k;
+    const k = unit(), height = this.#height;
+    const first = Math.max(0, Math.floor(this.#scroll.scrollTop / height) - spare);
+    const last = Math.min(this.length, Math.ceil((this.#scroll.scrollTop + this.#scroll.clientHeight) / height) + spare);
+    const width = this.#width, tall = (last - first) * height + 6 * k;
     set(this.#root, { width, height: tall, viewBox: `0 0 ${width} ${tall}` });
     this.#root.style.top = `${first * height}px`;
     const drawn = [];
-    for (let i = 0; i < this.#rows.lanes.length; i++) {
-      drawn.push(svg('path', { class: 'lane', d: `M${this.#x(i, k)} 0V${tall}` }));
+    for (let i = 0; i < this.#rows.lanes.names.length; i++) {
+      const x = this.#x(i, k);
+      if (x > 0) drawn.push(svg('path', { class: 'lane', d: `M${x} 0V${tall}` }));
     }
-    for (let i = first; i < last; i++) drawn.push(this.#row(i, (i - first) * height + 16 * k, k));
+    const y = (/** @type {number} */ row) => (row - first) * height + Math.min(16 * k, height * 0.6);
+    for (let i = this.#rows.reaching(first), n = 0; i < first && n < most; i++) {
+      const row = this.#rows.list[i];
+      if (row.kind !== 'arrow' || row.arrive === row.at || this.#rows.place(row.arrive) < first) continue;
+      drawn.push(svg('g', { class: 'row arrow', 'data-layer': row.layer, 'data-row': i, 'data-chosen': String(i === this.#chosen) }, ...this.#arrow(row, i, y, k)));
+      n++;
+    }
+    for (let i = first; i < last; i++) drawn.push(this.#row(i, y, k));
     this.#root.replaceChildren(...drawn);
   }
 
-  /** @param {number} index @param {number} y @param {number} k */
-  #row(index, y, k) {
-    const row = this.#rows.list[index];
+  /** @param {Row} row @param {number} index @param {(row: number) => number} y @param {number} k */
+  #arrow(row, index, y, k) {
+    const a = this.#x(row.from, k), b = this.#x(row.to, k), down = 4 * k;
+    if (!(a > 0 && b > 0)) return [];
+    const begin = y(index) + down, end = row.arrive > row.at ? y(Math.max(index + 0.1, this.#rows.place(row.arrive))) + down : begin;
+    return arrow({ x: a, y: begin }, { x: b, y: end }, row, k);
+  }
+
+  /** @param {number} index @param {(row: number) => number} at @param {number} k */
+  #row(index, at, k) {
+    const row = this.#rows.list[index], y = at(index), height = this.#height, wide = this.#container.clientWidth;
+    const words = height > 20 * k;
     const g = svg('g', { class: `row ${row.kind}`, 'data-layer': row.layer, 'data-chosen': String(index === this.#chosen) });
-    g.append(svg('rect', { class: 'hit', x: 0, y: y - 16 * k, width: this.#container.clientWidth, height: rowHeight * k }));
-    g.addEventListener('click', () => this.#pick(index === this.#chosen ? -1 : index));
     if (row.kind === 'gap') {
-      g.append(svg('text', { x: this.#container.clientWidth / 2, y, 'text-anchor': 'middle', class: 'gap-text' }, row.text));
+      if (words) g.append(svg('text', { x: wide / 2, y, 'text-anchor': 'middle', class: 'gap-text' }, row.text));
       return g;
     }
-    g.append(svg('text', { class: 'at', x: 62 * k, y: y + 4 * k, 'text-anchor': 'end' }, time(row.at)));
+    g.setAttribute('data-row', String(index));
+    g.append(svg('rect', { class: 'hit', x: 0, y: y - Math.min(16 * k, height * 0.6), width: this.#width, height }));
+    if (height > 10 * k) g.append(svg('text', { class: 'at', x: 62 * k, y: y + 4 * k, 'text-anchor': 'end' }, time(row.at)));
+    if (row.kind === 'note') {
+      const x = this.#noteAt(row.variant, k);
+      if (words) g.append(svg('text', { class: 'label aside', x, y: y + 4 * k }, clip((row.variant ? row.variant + ': ' : '') + row.text, Math.floor((this.#width - x) / (6.6 * k)))));
+      return g;
+    }
     const a = this.#x(row.from, k), b = this.#x(row.to, k);
     if (row.kind === 'arrow') {
-      const way = Math.sign(b - a), tip = b - way * 2 * k;
-      g.append(
-        svg('path', { class: 'shaft', d: `M${a} ${y + 4 * k}H${tip - way * 6 * k}` }),
-        svg('path', { class: 'tip', d: `M${tip} ${y + 4 * k}l${-way * 8 * k} ${-4 * k}v${8 * k}z` }));
-      this.#label(g, row, (a + b) / 2, y - 2 * k, 'middle', Math.abs(b - a) - 18 * k, k);
+      g.append(...this.#arrow(row, index, at, k));
+      if (!words) return g;
+      const steep = this.#rows.place(row.arrive) - index > 1.2, room = Math.abs(b - a) - 18 * k;
+      // Beside its beginning where it soon is far below; beside the whole arrow where that is short.
+      if (room < 130 * k) this.#beside(g, row, Math.min(a, b), Math.max(a, b), y, k);
+      else if (steep) label(g, row, a + Math.sign(b - a) * 10 * k, y - 1 * k, b > a ? 'start' : 'end', room * 0.8, k);
+      else label(g, row, (a + b) / 2, y - 2 * k, 'middle', room, k);
       return g;
     }
     const end = row.kind === 'end';
     g.append(row.kind === 'mark'
-      ? svg('circle', { class: 'dot', cx: a, cy: y, r: 3.6 * k })
+      ? svg('circle', { class: 'dot', cx: a, cy: y, r: (words ? 3.6 : 2) * k })
       : svg('path', { class: 'bracket', d: end ? `M${a - 5 * k} ${y - 5 * k}V${y + 3 * k}H${a + 5 * k}V${y - 5 * k}` : `M${a - 5 * k} ${y + 6 * k}V${y - 3 * k}H${a + 5 * k}V${y + 6 * k}` }));
-    // On the right half of the ladder there is more room to the left.
-    const left = a > this.#container.clientWidth * 0.6;
-    const room = left ? a - 78 * k : this.#container.clientWidth - a - 18 * k;
-    this.#label(g, row, a + (left ? -11 : 11) * k, y + 4 * k, left ? 'end' : 'start', room, k);
+    if (!words) return g;
+    this.#beside(g, row, a, a, y, k);
     return g;
   }
 
-  /**
-   * The layer in its colour, then the words, cut to the room there is.
-   * @param {SVGGElement} g @param {Row} row @param {number} x @param {number} y @param {string} anchor @param {number} room @param {number} k
-   */
-  #label(g, row, x, y, anchor, room, k) {
-    const letters = Math.max(6, Math.floor(room / (6.6 * k)) - row.layer.length - 1);
-    const tag = svg('tspan', { class: 'layer-tag' }, row.layer);
-    g.append(svg('text', { class: 'label', x, y, 'text-anchor': anchor }, tag, ' ' + clip(row.text, letters)));
+  /** Words beside what reaches from a to b: where there is more room. @param {SVGGElement} g @param {Row} row @param {number} a @param {number} b @param {number} y @param {number} k */
+  #beside(g, row, a, b, y, k) {
+    const right = this.#width - b - 18 * k, left = a - 78 * k;
+    if (right > left * 0.66) label(g, row, b + 11 * k, y + 4 * k, 'start', right, k);
+    else label(g, row, a - 11 * k, y + 4 * k, 'end', left, k);
   }
 
-  #table() {
-    const rows = this.#rows.list.filter((row) => row.kind !== 'gap').slice(-300);
-    const lanes = this.#rows.lanes.map((name) => titles[name] ?? name);
-    table(this.#tableBox, {
-      caption: rows.length < this.length ? `The last ${rows.length} of ${this.length} rows` : `${rows.length} rows`,
+  /** Where words stand that are about a variant as a whole. @param {string} variant @param {number} k */
+  #noteAt(variant, k) {
+    const group = this.#rows.lanes.groups.find((g) => g.variant === variant);
+    return group ? this.#at(group.first, this.#rows.lanes.order.count, k) : 74 * k;
+  }
+
+  #drawTable() {
+    this.#table ??= new LongTable(this.#tableBox, {
       columns: [{ title: 'Time', numeric: true }, { title: 'Layer' }, { title: 'Who' }, { title: 'What' }],
-      rows: rows.map((row) => ({
-        cells: [time(row.at), row.layer, row.kind === 'arrow' ? `${lanes[row.from]} → ${lanes[row.to]}` : lanes[row.from], row.text],
-        attrs: { 'data-layer': row.layer },
-      })),
-      empty: this.#empty.textContent ?? '',
+      label: 'All rows as a table', choose: (index) => this.#choose(this.#rows.list[index] ?? null),
+    });
+    const rows = this.#rows.list;
+    const name = (/** @type {number} */ lane) => { const n = this.#rows.lanes.names[lane] ?? ''; return this.#titles.get(n) ?? n; };
+    this.#table.show({
+      of: this.#rows, count: rows.length, caption: `${rows.length} rows`,
+      row: (i) => {
+        const row = rows[i], who = row.kind === 'gap' ? '' : row.kind === 'note' ? row.variant : row.kind === 'arrow' ? `${name(row.from)} → ${name(row.to)}` : name(row.from);
+        const what = row.text + (row.lost ? ' (lost)' : row.arrive > row.at ? `, arrives after ${time(row.arrive - row.at)}` : '');
+        return { cells: [time(row.at), layerText(row), who, what], attrs: { 'data-layer': row.layer } };
+      },
     });
   }
 }
-
-/** @param {number} at milliseconds */
-export function time(at) { return at < 100000 ? `${at.toFixed(at < 10000 ? 1 : 0)} ms` : `${(at / 1000).toFixed(1)} s`; }
-
-/** @param {string} text @param {number} most */
-function clip(text, most) { return text.length > most ? text.slice(0, Math.max(1, most - 1)) + '…' : text; }

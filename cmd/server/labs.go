@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"peerlab/guard"
+	"peerlab/lab"
+	tcpserver "peerlab/lab/tcp-server"
+	"peerlab/lab/throttle"
+)
+
+// labs is the list of labs, one line each.
+func labs() []func() (*lab.Lab, error) {
+	return []func() (*lab.Lab, error){
+		tcpserver.Lab,
+		throttle.Lab,
+	}
+}
+
+// errNoLAN is for --labs-on lan on a machine that is in no network.
+var errNoLAN = errors.New("--labs-on lan: this machine has no private IPv4 address")
+
+// buildLabs makes what runs the labs. They listen on the loopback, or if asked
+// to on this machine's address in the local network, and of the outside reach
+// public addresses only.
+func (a *app) buildLabs(context.Context) error {
+	cfg := lab.Config{Logger: a.log.With("part", "labs"), Outside: &guard.Dialer{Policy: guard.Public, Timeout: 10 * time.Second}}
+	for _, build := range labs() {
+		l, err := build()
+		if err != nil {
+			return err
+		}
+		cfg.Labs = append(cfg.Labs, l)
+	}
+	if a.flags.LabsOn == "lan" {
+		addr, err := labAddr(append([]netip.Addr{ownIPv4()}, lanAddrs()...))
+		if err != nil {
+			return err
+		}
+		cfg.Listen = addr
+	}
+	var err error
+	if a.labs, err = lab.NewRunner(cfg); err != nil {
+		return err
+	}
+	a.parts = append(a.parts, func(ctx context.Context) error {
+		<-ctx.Done()
+		if err := a.labs.Close(); err != nil {
+			return fmt.Errorf("ending the labs: %w", err)
+		}
+		return nil
+	})
+	return nil
+}
+
+// labAddr picks the first IPv4 address of a local network.
+func labAddr(addrs []netip.Addr) (netip.Addr, error) {
+	for _, ip := range addrs {
+		if ip.Is4() && guard.Classify(ip).Scope() == guard.ScopeLAN {
+			return ip, nil
+		}
+	}
+	return netip.Addr{}, errNoLAN
+}

@@ -1,0 +1,35 @@
+// @ts-check
+// The commands to type in a terminal, filled in as the run tells its addresses.
+import { isPublished } from '../run/lanes.js';
+import { copyButtons } from './copy.js';
+import { say } from './dom.js';
+
+/** @returns {(event: import('../inspect/recorder.js').Event) => void} takes the events of the run */
+export function commands() {
+  const box = document.querySelector('.commands');
+  if (!(box instanceof HTMLElement)) return () => {};
+  copyButtons(box);
+  /** @type {Map<string, string>} */
+  const live = new Map();
+  return (event) => {
+    if (!isPublished(event) || !event.name) return;
+    live.set(event.name, event.text ?? '');
+    for (const item of box.querySelectorAll('[data-template]')) fill(/** @type {HTMLElement} */ (item), live);
+  };
+}
+
+/** @param {HTMLElement} item @param {Map<string, string>} live */
+function fill(item, live) {
+  let ready = true;
+  const text = (item.dataset.template ?? '').replace(/\{([a-z0-9-]+(?:\.[a-z0-9-]+)?)\}/g, (whole, name) => {
+    const value = live.get(name);
+    if (!value) ready = false;
+    return value || whole;
+  });
+  item.dataset.ready = String(ready);
+  const code = item.querySelector('code'), button = item.querySelector('button');
+  if (code) say(code, text);
+  if (!button) return;
+  button.disabled = !ready;
+  button.dataset.copy = text;
+}

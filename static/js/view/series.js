@@ -1,0 +1,77 @@
+// @ts-check
+// From samples to plots: series of one unit share a plot, so that what is
+// measured in the same unit can be compared. No DOM.
+
+/** @typedef {import('../inspect/recorder.js').Event} Event */
+/** @typedef {import('./chart.js').Sample} Sample */
+/** @typedef {{name: string, lane: string, label: string, samples: Sample[]}} Line */
+/** @typedef {{title: string, unit: string, lines: Line[]}} Plot */
+
+export class Series {
+  count = 0;
+  /** @type {Plot[]} */
+  plots = [];
+  /** @type {Map<string, Line>} */
+  #lines = new Map();
+
+  /** @param {Event} event */
+  add(event) {
+    if (event.kind !== 'sample') return false;
+    const lane = event.from ?? '', name = event.name ?? '', unit = event.unit ?? '';
+    const key = JSON.stringify([lane, name, unit]);
+    let line = this.#lines.get(key);
+    if (!line) {
+      line = { name, lane, label: lane ? `${lane} ${name}` : name, samples: [] };
+      this.#lines.set(key, line);
+      this.#plot(name, unit).lines.push(line);
+    }
+    line.samples.push({ at: event.at_ns / 1e9, value: event.value ?? 0 });
+    this.count++;
+    return true;
+  }
+
+  /** Without a unit only what has the same name is comparable. @param {string} name @param {string} unit */
+  #plot(name, unit) {
+    let plot = this.plots.find((p) => p.unit === unit && (unit !== '' || p.title === name));
+    if (!plot) this.plots.push(plot = { title: name, unit, lines: [] });
+    else if (!plot.title.split(', ').includes(name)) plot.title += `, ${name}`;
+    return plot;
+  }
+}
+
+/**
+ * At most two samples for each of n slices of time, the least and the most, in
+ * order: what a line n pixels wide can show of them. A sample before and after
+ * stays, so that the line goes on at the edges.
+ * @param {Sample[]} samples @param {number} from seconds @param {number} to @param {number} n
+ * @returns {Sample[]}
+ */
+export function thin(samples, from, to, n) {
+  const first = Math.max(0, after(samples, from) - 1), last = Math.min(samples.length, after(samples, to) + 1);
+  if (last - first <= 2 * n || to <= from) return samples.slice(first, last);
+  const kept = [];
+  for (let i = first, slice = -Infinity, low = samples[i], high = low; i <= last; i++) {
+    const now = i < last ? Math.floor(((samples[i].at - from) / (to - from)) * n) : Infinity;
+    if (now !== slice) {
+      if (slice !== -Infinity) kept.push(...(low === high ? [low] : low.at <= high.at ? [low, high] : [high, low]));
+      if (i === last) break;
+      slice = now;
+      low = high = samples[i];
+    } else {
+      if (samples[i].value < low.value) low = samples[i];
+      if (samples[i].value > high.value) high = samples[i];
+    }
+  }
+  return kept;
+}
+
+/** How many samples lie at or before a moment. @param {Sample[]} samples @param {number} at */
+export function after(samples, at) {
+  let low = 0, high = samples.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (samples[middle].at <= at) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

@@ -1,0 +1,82 @@
+// @ts-check
+// From recorded events to the bars of a waterfall: spans by lane, nested where
+// one lies within another of the same lane. No DOM.
+import { split } from '../run/lanes.js';
+
+/** @typedef {import('../inspect/recorder.js').Event} Event */
+/**
+ * @typedef {object} Bar
+ * @property {string} lane
+ * @property {string} name
+ * @property {string} layer
+ * @property {number} begin milliseconds
+ * @property {number|null} end null while it goes on
+ * @property {string} text how it ended
+ * @property {number} depth spans of its lane that it lies within
+ * @property {Event} event
+ */
+/** @typedef {{kind: 'lane', lane: string}|{kind: 'bar', bar: Bar, alone: boolean}} Line alone: it stands for its lane */
+
+export class Spans {
+  count = 0;
+  /** @type {Map<string, Bar[]>} by lane, as they began */
+  #lanes = new Map();
+  /** @type {Map<number, Bar>} */
+  #open = new Map();
+  /** @type {Map<string, Bar[]>} open ones by lane, the outermost first */
+  #stacks = new Map();
+  /** @type {Line[]|null} */
+  #lines = null;
+
+  /** @param {Event} event */
+  add(event) {
+    if (event.kind !== 'span') return false;
+    const at = event.at_ns / 1e6;
+    const lane = event.from ?? '', key = event.span ?? 0;
+    const bar = this.#open.get(key);
+    if (bar) {
+      bar.end = at;
+      bar.text = event.text ?? '';
+      this.#open.delete(key);
+      const stack = this.#stacks.get(bar.lane) ?? [];
+      stack.splice(stack.indexOf(bar), 1);
+      return true;
+    }
+    const stack = getOr(this.#stacks, lane), bars = getOr(this.#lanes, lane);
+    // The lowest depth that no open span of the lane has: two that overlap without nesting stay apart.
+    let depth = 0;
+    while (stack.some((s) => s.depth === depth)) depth++;
+    /** @type {Bar} */
+    const made = { lane, name: event.name ?? '', layer: event.layer ?? 'app', begin: at, end: null, text: '', depth, event };
+    this.#open.set(key, made);
+    stack.push(made);
+    bars.push(made);
+    this.count++;
+    this.#lines = null;
+    return true;
+  }
+
+  /** A heading for each lane of several bars, its bars under it; variants together. @returns {Line[]} */
+  get lines() {
+    if (this.#lines) return this.#lines;
+    const lanes = [...this.#lanes.keys()];
+    const variants = [...new Set(lanes.map((lane) => split(lane).variant))];
+    /** @type {Line[]} */
+    const lines = [];
+    for (const variant of variants) {
+      for (const lane of lanes.filter((l) => split(l).variant === variant)) {
+        const bars = this.#lanes.get(lane) ?? [], alone = bars.length === 1;
+        if (!alone) lines.push({ kind: 'lane', lane });
+        for (const bar of bars) lines.push({ kind: 'bar', bar, alone });
+      }
+    }
+    return this.#lines = lines;
+  }
+}
+
+/** @template V @param {Map<string, V[]>} map @param {string} key @returns {V[]} */
+function getOr(map, key) {
+  let list = map.get(key);
+  if (!list) map.set(key, list = []);
+  return list;
+}

@@ -1,0 +1,157 @@
+package web
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"peerlab/trace"
+)
+
+// What a page without script shows of a run at most; the rest is in its JSON.
+const (
+	maxNotes    = 100
+	maxMessages = 200
+)
+
+// summary is a run for who reads it without script.
+type summary struct {
+	Facts    []factCard
+	Notes    []trace.Event
+	Messages []trace.Event
+	// NotesOf and MessagesOf are how many there are.
+	NotesOf, MessagesOf int
+}
+
+// factCard is a result, of each variant if there are several.
+type factCard struct {
+	Name    string
+	Results []factResult
+}
+
+type factResult struct{ Who, Value, Text string }
+
+// summarize picks what a reader wants first: a later fact replaces an earlier
+// one, of notes the last count, of messages the first.
+func summarize(events []trace.Event) summary {
+	var s summary
+	cards, results := map[string]int{}, map[[2]string]int{}
+	for _, e := range events {
+		switch e.Kind {
+		case trace.Fact:
+			card, known := cards[e.Name]
+			if !known {
+				card = len(s.Facts)
+				cards[e.Name] = card
+				s.Facts = append(s.Facts, factCard{Name: e.Name})
+			}
+			result := factResult{e.From, quantity(e.Value, e.Unit), e.Text}
+			list := &s.Facts[card].Results
+			if i, known := results[[2]string{e.Name, e.From}]; known {
+				(*list)[i] = result
+				continue
+			}
+			results[[2]string{e.Name, e.From}] = len(*list)
+			*list = append(*list, result)
+		case trace.Note:
+			s.NotesOf++
+			s.Notes = append(s.Notes, e)
+		case trace.Message:
+			if s.MessagesOf++; s.MessagesOf <= maxMessages {
+				s.Messages = append(s.Messages, e)
+			}
+		}
+	}
+	s.Notes = s.Notes[max(0, len(s.Notes)-maxNotes):]
+	return s
+}
+
+// atText is a moment of a run.
+func atText(e trace.Event) string {
+	return strconv.FormatFloat(e.At.Seconds(), 'f', 3, 64) + " s"
+}
+
+// messageText is what of a message fits a line.
+func messageText(e trace.Event) string {
+	text := e.Name
+	if e.Text != "" && !strings.Contains(e.Name, e.Text) {
+		text += " " + e.Text
+	}
+	if e.Lost {
+		text += " (lost)"
+	}
+	return clip(text, 200)
+}
+
+// quantity is a number and its unit as people read them: quantity.js in Go.
+func quantity(value float64, unit string) string {
+	switch unit {
+	case "ns":
+		return timeText(value / 1e6)
+	case "us", "µs":
+		return timeText(value / 1e3)
+	case "ms":
+		return timeText(value)
+	case "s":
+		if math.Abs(value) < 1 {
+			return timeText(value * 1000)
+		}
+		return figure(value) + " s"
+	case "B", "B/s", "bit/s":
+		return scaled(value, unit)
+	case "kbit/s":
+		return scaled(value*1000, "bit/s")
+	case "":
+		return figure(value)
+	}
+	return figure(value) + " " + unit
+}
+
+func scaled(value float64, unit string) string {
+	prefixes := []string{"", "k", "M", "G", "T"}
+	i := 0
+	for ; math.Abs(value) >= 999.5 && i < len(prefixes)-1; i++ {
+		value /= 1000
+	}
+	return figure(value) + " " + prefixes[i] + unit
+}
+
+func timeText(ms float64) string {
+	switch size := math.Abs(ms); {
+	case size != 0 && size < 0.1:
+		return figure(ms*1000) + " µs"
+	case size >= 10_000:
+		return figure(ms/1000) + " s"
+	}
+	return figure(ms) + " ms"
+}
+
+// figure writes whole numbers whole and others to three digits.
+func figure(value float64) string {
+	digits := 3
+	switch size := math.Abs(value); {
+	case value == math.Trunc(value) || size >= 100:
+		digits = 0
+	case size >= 10:
+		digits = 1
+	case size >= 1:
+		digits = 2
+	}
+	text := fmt.Sprintf("%.*f", digits, value)
+	if digits > 0 {
+		text = strings.TrimSuffix(strings.TrimRight(text, "0"), ".")
+	}
+	text = strings.TrimPrefix(text, "-")
+	whole, part, hasPart := strings.Cut(text, ".")
+	if n, err := strconv.ParseUint(whole, 10, 64); err == nil && len(whole) > 4 {
+		whole = count(n)
+	}
+	if hasPart {
+		whole += "." + part
+	}
+	if value < 0 && whole != "0" {
+		return "-" + whole
+	}
+	return whole
+}
