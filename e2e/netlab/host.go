@@ -49,6 +49,7 @@ func (h *Host) Unplug() {
 func (h *Host) Plug() {
 	h.lab.t.Helper()
 	h.lab.must(h.segment.ns.ip("link set " + h.port + " up"))
+	h.lab.must(h.awaitCarrier())
 }
 
 // MoveTo takes the host to another segment, as a phone goes from Wi-Fi to
@@ -73,13 +74,16 @@ func (h *Host) plugInto(s *Segment) error {
 	); err != nil {
 		return err
 	}
-	return h.ns.ip(
+	if err := h.ns.ip(
 		fmt.Sprintf("addr add %s dev %s", addr, nic),
 		"link set "+nic+" up",
 		"route add default via "+s.gateway.Addr().String(),
 		// Multicast (mDNS, SSDP) stays on the segment.
 		"route add 224.0.0.0/4 dev "+nic,
-	)
+	); err != nil {
+		return err
+	}
+	return h.awaitCarrier()
 }
 
 // Enter changes a command that has not started so that it runs on the host.
