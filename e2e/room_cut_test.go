@@ -162,6 +162,11 @@ func (c *couple) anotherNetwork(t *testing.T) {
 	c.arrives(alice, bob, file)
 	alice.WaitFor(one("signaling")+`.dataset.state === 'open'`, patience)
 	bob.WaitFor(one("peer", "name", "Alice")+`.dataset.away === 'false'`, patience)
+	// Where she was is history.
+	home := js(c.routers[0].Addr().String())
+	if stale := browser.Eval[int](alice.Page, link+`.candidates.local.filter((c) => c.address === `+home+`).length`); stale > 0 {
+		t.Errorf("%d candidates of the network that Alice left are shown as hers", stale)
+	}
 }
 
 // link is the JavaScript for a guest's only link.

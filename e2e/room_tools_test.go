@@ -18,6 +18,7 @@ func TestRoomTools(t *testing.T) {
 	t.Run("measurements", c.measurements)
 	t.Run("invited Go peer", c.invitedPeer)
 	t.Run("Go peer on the command line", c.commandLinePeer)
+	t.Run("picked place for a file", c.pickedPlace)
 	t.Run("path choice", c.pathChoice)
 }
 
@@ -55,7 +56,7 @@ func (c *couple) measurements(t *testing.T) {
 // invitedPeer has the server send its Go peer into the room.
 func (c *couple) invitedPeer(t *testing.T) {
 	alice := newGuest(t, c.browsers[0].Page(t), "Alice")
-	alice.startsRoom(c.server.base)
+	room := alice.startsRoom(c.server.base)
 	began := time.Now()
 	alice.Click(at("invite"))
 	alice.reaches(goPeer, "direct", 2*patience)
@@ -80,12 +81,58 @@ func (c *couple) invitedPeer(t *testing.T) {
 	alice.WaitFor(`[...document.querySelectorAll('[data-testid="message"][data-mine="false"] .message-text')].some((m) =>
 		m.textContent.startsWith('I got for the Go peer.bin: 5242880 bytes in ') && m.textContent.endsWith('SHA-256 `+file.sha256+`'))`, patience)
 
+	// Somebody else finds it over the relay, having asked for that in the link.
+	bob := newGuest(t, c.browsers[1].Page(t), "Bob")
+	bob.enters(room + "?path=relay-tcp")
+	bob.reaches(goPeer, "relayed", 2*patience)
+	bob.reaches("Alice", "relayed", 2*patience)
+	bob.isTold(`^Relayed because you chose relay only, over TCP\.$`)
+	bob.says("Hello both")
+	bob.hears(goPeer, "echo: Hello both")
+	alice.hears("Bob", "Hello both")
+	bob.Click(at("leave"))
+	alice.sees(goPeer)
+
 	// One is enough.
 	alice.AllowErrors(`status of 503 .*/invite`)
 	alice.Click(at("invite"))
 	alice.WaitFor(`/in this room already/.test(document.querySelector('#banner:not([hidden])').textContent)`, patience)
 	alice.says("/bye")
 	alice.WaitFor(`!`+one("peer"), patience)
+}
+
+// pickedPlace is for browsers that let the user choose where a file goes. The
+// dialog itself is not there in a headless one; a stand-in gives the page the
+// same kind of file.
+func (c *couple) pickedPlace(t *testing.T) {
+	alice := newGuest(t, c.browsers[0].Page(t), "Alice")
+	alice.Before(`window.picked = []; window.showSaveFilePicker = async ({suggestedName}) => {
+		picked.push(suggestedName);
+		if (picked.length === 1) throw new DOMException('The user closed it.', 'AbortError');
+		return (await navigator.storage.getDirectory()).getFileHandle('picked', {create: true});
+	}`)
+	bob := newGuest(t, c.browsers[1].Page(t), "Bob")
+	bob.enters(alice.startsRoom(c.server.base))
+	file := newDocument(t, "picked.bin", 5*mebibyte)
+	bob.offers(file)
+	alice.accepts(file.name)
+	alice.WaitFor(`picked.length === 1`, patience)
+	alice.accepts(file.name) // the first time the dialog was closed
+	if got := alice.completes("in", file, patience); !strings.Contains(got.Text, "saved as picked") {
+		t.Errorf("Alice's page says %q", got.Text)
+	}
+	bob.completes("out", file, patience)
+	got := browser.Eval[string](alice.Page, `(async () => {
+		const file = await (await (await navigator.storage.getDirectory()).getFileHandle('picked')).getFile();
+		const hash = await crypto.subtle.digest('SHA-256', await file.arrayBuffer());
+		return [...new Uint8Array(hash)].map((b) => b.toString(16).padStart(2, '0')).join('');
+	})()`)
+	if got != file.sha256 {
+		t.Errorf("the file that was picked has the SHA-256 %s, want %s", got, file.sha256)
+	}
+	if names := browser.Eval[[]string](alice.Page, `picked`); strings.Join(names, "|") != "picked.bin|picked.bin" {
+		t.Errorf("the page suggested the names %q", names)
+	}
 }
 
 const goPeer = "Peerlab Go"
