@@ -7,6 +7,7 @@ import (
 	"io"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/pion/datachannel"
 	"github.com/pion/webrtc/v3"
@@ -14,12 +15,10 @@ import (
 
 // Limits of one message, from PROTOCOL.md, and of what waits to be sent.
 const (
-	maxFrame   = 16 << 10      // bytes of a JSON frame
-	maxBinary  = 60 << 10      // bytes of a binary message
-	maxMessage = 64<<10 - 1    // bytes a receiver takes at all
-	highWater  = 4 << 20       // bulk data waits above this …
-	lowWater   = 1 << 20       // … until it is down to this
-	overfull   = 4 * highWater // nobody reads: give up
+	maxFrame   = 16 << 10     // bytes of a JSON frame
+	maxBinary  = 60 << 10     // bytes of a binary message
+	maxMessage = 64<<10 - 1   // bytes a receiver takes at all
+	overfull   = 4 * maxWater // nobody reads: give up
 )
 
 var (
@@ -43,26 +42,24 @@ type channel interface {
 // dataChannel is a channel of Pion, detached: reading it is up to us, so a
 // reader that is busy slows the sender down instead of filling memory.
 type dataChannel struct {
+	*water
 	dc    *webrtc.DataChannel
 	rw    datachannel.ReadWriteCloser
 	moved *atomic.Int64 // bytes both ways, for the whole session
 
-	mu  sync.Mutex
-	low chan struct{} // closed when the queue has run low, then replaced
+	sending sync.Mutex
 }
 
 var _ channel = (*dataChannel)(nil)
 
-// detach makes a channel of dc, which must be open.
-func detach(dc *webrtc.DataChannel, moved *atomic.Int64) (*dataChannel, error) {
+// detach makes a channel of dc, which must be open. rtt tells the round trip
+// of the path.
+func detach(dc *webrtc.DataChannel, moved *atomic.Int64, rtt func() time.Duration) (*dataChannel, error) {
 	rw, err := dc.Detach()
 	if err != nil {
 		return nil, fmt.Errorf("detach channel %s: %w", dc.Label(), err)
 	}
-	c := &dataChannel{dc: dc, rw: rw, moved: moved, low: make(chan struct{})}
-	dc.SetBufferedAmountLowThreshold(lowWater)
-	dc.OnBufferedAmountLow(c.ranLow)
-	return c, nil
+	return &dataChannel{water: newWater(dc, rtt), dc: dc, rw: rw, moved: moved}, nil
 }
 
 func (c *dataChannel) Receive(buf []byte) (int, bool, error) {
@@ -75,46 +72,12 @@ func (c *dataChannel) Receive(buf []byte) (int, bool, error) {
 }
 
 func (c *dataChannel) Send(data []byte, text bool) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.sending.Lock()
+	defer c.sending.Unlock()
 	if c.dc.BufferedAmount() > overfull {
 		return errOverfull
 	}
 	n, err := c.rw.WriteDataChannel(data, text)
 	c.moved.Add(int64(n))
 	return err
-}
-
-func (c *dataChannel) Ready(ctx context.Context) error {
-	return c.waitBelow(ctx, highWater)
-}
-
-// flush waits until the other side has confirmed all that was sent. The queue
-// of SCTP holds what is in flight, too, so an empty one says just that.
-func (c *dataChannel) flush(ctx context.Context) error {
-	c.dc.SetBufferedAmountLowThreshold(0)
-	return c.waitBelow(ctx, 0)
-}
-
-func (c *dataChannel) waitBelow(ctx context.Context, limit uint64) error {
-	for {
-		c.mu.Lock()
-		low := c.low // taken before looking, so that no wake-up is missed
-		c.mu.Unlock()
-		if c.dc.BufferedAmount() <= limit {
-			return ctx.Err()
-		}
-		select {
-		case <-low:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-}
-
-func (c *dataChannel) ranLow() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	close(c.low)
-	c.low = make(chan struct{})
 }

@@ -179,6 +179,7 @@ func (l *Link) iceChanged(s *session, state webrtc.ICEConnectionState) {
 	switch state {
 	case webrtc.ICEConnectionStateConnected, webrtc.ICEConnectionStateCompleted:
 		l.repair.stop()
+		l.probe.newPath()
 		if s.open {
 			l.connected()
 		}

@@ -31,10 +31,11 @@ type RTT struct {
 type Probe struct {
 	busy func() bool // is a bench running?
 
-	mu     sync.Mutex
-	next   int64
-	flying map[int64]time.Time
-	last   []time.Duration // −1: lost
+	mu      sync.Mutex
+	next    int64
+	flying  map[int64]time.Time
+	last    []time.Duration // −1: lost
+	fastest time.Duration   // on this path; zero: none yet
 }
 
 type probeFrame struct {
@@ -76,6 +77,22 @@ func (p *Probe) RTT() RTT {
 	slices.Sort(answered)
 	r.Min, r.Median, r.P95 = answered[0], answered[n/2], answered[(n*95-1)/100]
 	return r
+}
+
+// fastestTrip is the shortest round trip on the path in use, zero while there
+// was none: what the path takes when nothing waits in front of it. It outlives
+// the window of RTT, in which a long transfer leaves no quiet moment.
+func (p *Probe) fastestTrip() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.fastest
+}
+
+// newPath is told that another path is in use.
+func (p *Probe) newPath() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.fastest = 0
 }
 
 // speak pings and answers on ch until that ends.
@@ -161,6 +178,10 @@ func (p *Probe) pong(n int64) {
 	defer p.mu.Unlock()
 	if at, ok := p.flying[n]; ok {
 		delete(p.flying, n)
-		p.recordLocked(time.Since(at))
+		trip := time.Since(at)
+		p.recordLocked(trip)
+		if p.fastest == 0 || trip < p.fastest {
+			p.fastest = trip
+		}
 	}
 }

@@ -109,7 +109,7 @@ func (s *session) createChannel(id uint16, label string) error {
 		return fmt.Errorf("create channel %s: %w", label, err)
 	}
 	dc.OnOpen(func() {
-		c, err := detach(dc, &s.moved)
+		c, err := detach(dc, &s.moved, s.link.probe.fastestTrip)
 		if err != nil {
 			s.link.log.Debug("channel not usable", "err", err)
 			return
