@@ -1,0 +1,144 @@
+package latency_test
+
+import (
+	"context"
+	"encoding/json"
+	"math"
+	"net"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"peerlab/e2e/need"
+	"peerlab/lab"
+	"peerlab/lab/labtest"
+	"peerlab/trace"
+)
+
+// curlTimes are what curl measured, in seconds from the beginning.
+type curlTimes struct {
+	Connect    float64 `json:"connect"`
+	AppConnect float64 `json:"appconnect"`
+	FirstByte  float64 `json:"starttransfer"`
+	Total      float64 `json:"total"`
+	Size       float64 `json:"size"`
+	Version    string  `json:"version"`
+}
+
+func curl(t *testing.T, args ...string) curlTimes {
+	t.Helper()
+	const format = `{"connect":%{time_connect},"appconnect":%{time_appconnect},"starttransfer":%{time_starttransfer},` +
+		`"total":%{time_total},"size":%{size_download},"version":"%{http_version}"}`
+	args = append([]string{"-sk", "--noproxy", "*", "-o", "/dev/null", "-w", format}, args...)
+	out, err := exec.CommandContext(t.Context(), "curl", args...).Output()
+	if err != nil {
+		t.Fatalf("curl: %v", err)
+	}
+	var got curlTimes
+	if err := json.Unmarshal(out, &got); err != nil {
+		t.Fatalf("curl printed %s: %v", out, err)
+	}
+	return got
+}
+
+// TestCurlAgrees has curl and the lab ask the same server, which takes known
+// times: they have to measure the same, give or take what a busy machine adds.
+func TestCurlAgrees(t *testing.T) {
+	need.Tool(t, "curl", "curl")
+	for protocol, c := range map[string]struct{ flag, version string }{"h1": {"--http1.1", "1.1"}, "h2": {"--http2", "2"}} {
+		t.Run(protocol, func(t *testing.T) {
+			const tries, tolerance = 8, 60 // ms
+			for try := 1; ; try++ {
+				r := labtest.Start(t, theLab(t), "certificate=150&think=250&size=200&warm=0&parallel=1&stay=60&protocol="+protocol)
+				r.Until("the facts", func(e trace.Event) bool { return e.Kind == trace.Fact && e.Name == "connections opened" })
+				got := curl(t, c.flag, r.Live("url"))
+				if got.Version != c.version || got.Size != 200_000 {
+					t.Fatalf("curl: %+v", got)
+				}
+				fact := func(name string) float64 { return r.Fact(protocol, "cold: "+name) }
+				off := 0.0
+				for _, pair := range []struct {
+					what      string
+					curl, lab float64
+					least     float64
+				}{
+					{"connect", got.Connect * 1000, fact("connect"), 0},
+					{"TLS", (got.AppConnect - got.Connect) * 1000, fact("TLS"), 150},
+					{"wait", (got.FirstByte - got.AppConnect) * 1000, fact("wait"), 250},
+					{"first byte", got.FirstByte * 1000, fact("first byte") - fact("DNS"), 400},
+					{"transfer", (got.Total - got.FirstByte) * 1000, fact("transfer"), 0},
+				} {
+					t.Logf("%-10s curl %6.1f ms, lab %6.1f ms", pair.what, pair.curl, pair.lab)
+					if pair.lab < pair.least {
+						t.Errorf("%s: the lab measured %.1f ms, the server alone takes %.0f", pair.what, pair.lab, pair.least)
+					}
+					off = max(off, math.Abs(pair.curl-pair.lab))
+				}
+				r.Stop()
+				if off <= tolerance {
+					return
+				}
+				if try == tries {
+					t.Fatalf("they differ by %.0f ms, %d times", off, tries)
+				}
+			}
+		})
+	}
+}
+
+func TestCommandsFromOutside(t *testing.T) {
+	need.Tool(t, "curl", "curl")
+	r := labtest.Start(t, theLab(t), "think=100&stay=60")
+	for _, name := range []string{"url", "resolver.host", "resolver.port"} {
+		r.Live(name)
+	}
+	for i, want := range []string{"first byte 0.1", "connect 0.000000"} {
+		text, ok := r.Lab.Commands[i].Fill(r.Record.Live())
+		if !ok {
+			t.Fatalf("command %q can't be filled in", text)
+		}
+		out, err := exec.CommandContext(t.Context(), "bash", "-c", "export no_proxy='*'; "+text).Output()
+		if err != nil || !strings.Contains(string(out), want) && i == 1 {
+			t.Errorf("%s: %s, %v", text, out, err)
+		}
+	}
+	r.Until("a request from outside", func(e trace.Event) bool {
+		return e.Kind == trace.Message && e.Layer == trace.HTTP && strings.HasSuffix(e.From, lab.Outside)
+	})
+	r.Stop()
+}
+
+func TestTheNameServerAnswersOutsidersToo(t *testing.T) {
+	r := labtest.Start(t, theLab(t), "stay=60&protocol=h1")
+	at := net.JoinHostPort(r.Live("resolver.host"), r.Live("resolver.port"))
+	names := &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "udp", at)
+	}}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if got, err := names.LookupHost(ctx, "server.lab."); err != nil || len(got) != 1 || got[0] != "127.0.0.1" {
+		t.Errorf("server.lab: %v, %v", got, err)
+	}
+	if got, err := names.LookupHost(ctx, "other.lab."); err == nil {
+		t.Errorf("other.lab: %v", got)
+	}
+	r.Stop()
+}
+
+func TestDigAsksTheNameServer(t *testing.T) {
+	need.Tool(t, "dig", "bind9-dnsutils")
+	r := labtest.Start(t, theLab(t), "stay=60&protocol=h1")
+	r.Live("url")
+	r.Live("resolver.port")
+	text, ok := r.Lab.Commands[2].Fill(r.Record.Live())
+	if !ok {
+		t.Fatalf("command %q can't be filled in", text)
+	}
+	out, err := exec.CommandContext(t.Context(), "bash", "-c", text+" +short").Output()
+	if err != nil || strings.TrimSpace(string(out)) != "127.0.0.1" {
+		t.Errorf("%s: %s, %v", text, out, err)
+	}
+	r.Stop()
+}

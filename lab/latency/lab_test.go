@@ -1,0 +1,181 @@
+package latency_test
+
+import (
+	"errors"
+	"net/url"
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"peerlab/lab"
+	"peerlab/lab/labtest"
+	"peerlab/lab/latency"
+	"peerlab/trace"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func theLab(t *testing.T) *lab.Lab {
+	t.Helper()
+	l, err := latency.Lab()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func TestTheContract(t *testing.T) { labtest.Check(t, theLab(t), "stay=0") }
+
+// atBest runs the lab until what it measures is at most what it should be:
+// a busy machine makes everything slower and nothing faster.
+func atBest(t *testing.T, query string, good func(*labtest.Running) bool) *labtest.Running {
+	t.Helper()
+	const tries = 8
+	var r *labtest.Running
+	for range tries {
+		if r = labtest.Run(t, theLab(t), query+"&stay=0"); good(r) {
+			return r
+		}
+	}
+	for _, e := range r.Log.Events() {
+		if e.Kind == trace.Fact {
+			t.Logf("%s, %s: %.2f %s", e.From, e.Name, e.Value, e.Unit)
+		}
+	}
+	t.Fatalf("%s: not as it should be, %d times", query, tries)
+	return nil
+}
+
+func TestRoundTripsOfEachTLS(t *testing.T) {
+	for tls, handshake := range map[string]float64{"1.3": 1, "1.2": 2, "off": 0} {
+		t.Run(tls, func(t *testing.T) {
+			near := func(got, want float64) bool { return got > want-0.3 && got < want+0.7 }
+			atBest(t, "network=link&delay=50&size=1&warm=1&parallel=1&think=40&tls="+tls, func(r *labtest.Running) bool {
+				ok := true
+				for _, v := range []string{"h1", "h2"} {
+					// The name, TCP, TLS, and the question itself.
+					ok = ok && near(r.Fact(v, "cold: round trips before the first byte"), 3+handshake)
+					ok = ok && near(r.Fact(v, "warm: round trips before the first byte"), 1)
+					if handshake > 0 {
+						ok = ok && near(r.Fact(v, "TLS: round trips"), handshake)
+					}
+				}
+				return ok
+			})
+		})
+	}
+}
+
+func TestThePartsAreTheWhole(t *testing.T) {
+	r := labtest.Run(t, theLab(t), "network=link&delay=20&think=100&certificate=50&stay=0")
+	for _, v := range []string{"h1", "h2"} {
+		sum := 0.0
+		for part, least := range map[string]float64{"DNS": 40, "connect": 40, "TLS": 90, "wait": 140} {
+			took := r.Fact(v, "cold: "+part)
+			if took < least {
+				t.Errorf("%s: %s took %.1f ms, which is less than it can", v, part, took)
+			}
+			sum += took
+		}
+		if whole := r.Fact(v, "cold: first byte"); sum > whole+1 || sum < 0.7*whole {
+			t.Errorf("%s: the parts are %.1f ms, the whole is %.1f ms", v, sum, whole)
+		}
+		if rtt := r.Fact(v, "round trip, measured beside"); rtt < 40 {
+			t.Errorf("a round trip of %.1f ms over 20 ms each way", rtt)
+		}
+	}
+}
+
+func TestManyAtOnce(t *testing.T) {
+	for _, network := range []string{"loopback", "link"} {
+		t.Run(network, func(t *testing.T) {
+			r := labtest.Run(t, theLab(t), "delay=10&warm=2&parallel=6&think=100&stay=0&network="+network)
+			for v, c := range map[string]struct{ opened, all, reused float64 }{
+				"h1": {5, 6, 3}, // one of the six takes the warm connection
+				"h2": {0, 1, 8},
+			} {
+				if got := r.Fact(v, "at once: connections opened"); got != c.opened {
+					t.Errorf("%s opened %.0f connections for six at once, want %.0f", v, got, c.opened)
+				}
+				if got := r.Fact(v, "connections opened"); got != c.all {
+					t.Errorf("%s opened %.0f connections, want %.0f", v, got, c.all)
+				}
+				if got := r.Fact(v, "on a connection that was there"); got != c.reused {
+					t.Errorf("%s: %.0f requests on a used connection, want %.0f", v, got, c.reused)
+				}
+				if got := r.Fact(v, "answers"); got != 9 {
+					t.Errorf("%s: %.0f answers, want 9", v, got)
+				}
+			}
+		})
+	}
+}
+
+func TestAWarmRequestHasNoBarsOfAConnection(t *testing.T) {
+	r := labtest.Run(t, theLab(t), "warm=1&parallel=1&stay=0")
+	bars := map[string]string{}
+	for _, e := range r.Log.Events() {
+		if e.Kind == trace.Span && !strings.Contains(bars[e.From], e.Name) {
+			bars[e.From] += e.Name + " "
+		}
+	}
+	for _, v := range []string{"h1", "h2"} {
+		if got := bars[v+"/cold"]; got != "request DNS connect TLS wait transfer " {
+			t.Errorf("%s cold: %s", v, got)
+		}
+		if got := bars[v+"/warm 1"]; got != "request wait transfer " {
+			t.Errorf("%s warm: %s", v, got)
+		}
+	}
+}
+
+func TestActions(t *testing.T) {
+	r := labtest.Start(t, theLab(t), "warm=0&parallel=1&stay=60&protocol=h1")
+	r.Until("an answer", func(e trace.Event) bool { return e.Kind == trace.Message && e.Name == "200" })
+	r.Act("again")
+	r.Act("cold")
+	for _, c := range []struct{ lane, conn string }{{"later 1", "1"}, {"later, cold 2", "2"}} {
+		e := r.Until("the answer to "+c.lane, func(e trace.Event) bool {
+			return e.Kind == trace.Message && e.Name == "200" && e.Text == c.lane
+		})
+		if e.Attrs["connection"] != c.conn {
+			t.Errorf("%s: connection %s, want %s", c.lane, e.Attrs["connection"], c.conn)
+		}
+	}
+	r.Stop()
+}
+
+func TestBadURLsAreRefusedByName(t *testing.T) {
+	for bad, why := range map[string]string{
+		"ftp://example.com/":                  "neither https nor http",
+		"example.com":                         "neither https nor http",
+		"https:///path":                       "names no host",
+		"https://me:secret@example.com/":      "user name",
+		"https://example.com:22/":             "port",
+		"http://localhost/":                   "this machine",
+		"http://foo.localhost./":              "this machine",
+		"http://127.0.0.1/":                   "loopback",
+		"http://10.1.2.3/":                    "private",
+		"http://169.254.169.254/":             "link-local",
+		"http://[::1]/":                       "loopback",
+		"http://[::ffff:10.0.0.1]/":           "private",
+		"http://[64:ff9b::7f00:1]/":           "loopback",
+		"https://%zz/":                        "can't be asked",
+		"https://" + strings.Repeat("x", 300): "at most 300 bytes",
+	} {
+		_, err := theLab(t).Parse(url.Values{"url": {bad}})
+		p, ok := errors.AsType[*lab.ParamError](err)
+		if !ok || p.Field != "url" || !strings.Contains(p.Message, why) {
+			t.Errorf("%s: %v, want it refused for %q", bad, err, why)
+		}
+		if strings.Contains(bad, "secret") && strings.Contains(err.Error(), "secret") {
+			t.Error("the password is in the answer")
+		}
+	}
+	for _, good := range []string{"https://example.com/", "http://example.com:8080/a?b", "https://1.1.1.1/", "https://[2606:4700::1111]/"} {
+		if _, err := theLab(t).Parse(url.Values{"url": {good}}); err != nil {
+			t.Errorf("%s: %v", good, err)
+		}
+	}
+}
