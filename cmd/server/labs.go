@@ -9,6 +9,7 @@ import (
 
 	"peerlab/guard"
 	"peerlab/lab"
+	"peerlab/lab/latency"
 	tcpserver "peerlab/lab/tcp-server"
 	"peerlab/lab/throttle"
 )
@@ -18,6 +19,7 @@ func labs() []func() (*lab.Lab, error) {
 	return []func() (*lab.Lab, error){
 		tcpserver.Lab,
 		throttle.Lab,
+		latency.Lab,
 	}
 }
 
