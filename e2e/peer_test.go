@@ -33,7 +33,7 @@ func TestPeersSendFilesOverEveryPath(t *testing.T) {
 		{"symmetric and symmetric", netlab.Symmetric, [2]bool{}, nil, true, `^to rita\. Packets go through a relay: `},
 		{"no UDP at the sender", netlab.Cone, [2]bool{true, false}, nil, true, `^to rita\. Packets go through a relay: our address on the relay .*, over tcp`},
 		{"no UDP anywhere", netlab.Cone, [2]bool{true, true}, nil, true, `^to rita\. Packets go through a relay: our address on the relay .*, over tcp`},
-		{"a sender who hides", netlab.Cone, [2]bool{}, []string{"--relay-only"}, true, `^to rita\. Packets go through a relay: our address on the relay .*, over udp`},
+		{"a sender who hides, by UDP", netlab.Cone, [2]bool{}, []string{"--relay-only", "--relay-transport=udp"}, true, `^to rita\. Packets go through a relay: our address on the relay .*, over udp`},
 		{"a sender who hides, by TCP", netlab.Cone, [2]bool{}, []string{"--relay-only", "--relay-transport=tcp"}, true, `our address on the relay .*, over tcp`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
