@@ -289,12 +289,29 @@ func commonFields(info Info) (fields, error) {
 			f.Max = strconv.FormatFloat(f.max, 'f', -1, 64)
 			f.Default = strconv.FormatFloat(info.Duration.Seconds(), 'f', -1, 64)
 		default:
-			f.OnLink = true
+			f.OnLink = !info.Emulates
 			if !slices.Contains(info.Networks, Link) {
 				continue
 			}
 		}
 		out = append(out, f)
 	}
-	return out, nil
+	return out, out.defaults(reflect.TypeFor[Common](), info.Defaults)
+}
+
+// defaults replaces defaults of the fields of a struct type. They have to pass
+// like any other value.
+func (fs fields) defaults(of reflect.Type, texts map[string]string) error {
+	for name, text := range texts {
+		f := fs.find(name)
+		if f == nil {
+			return fmt.Errorf("Defaults: %q is not a parameter every lab has", name)
+		}
+		written, err := f.set(reflect.New(of).Elem().Field(f.index), text)
+		if err != nil {
+			return fmt.Errorf("Defaults: %s %w", name, err)
+		}
+		f.Default = written
+	}
+	return nil
 }

@@ -42,6 +42,13 @@ type Info struct {
 	Networks []Network
 	// Duration is the default of the cap on time; 0: DefaultDuration.
 	Duration time.Duration
+	// Emulates tells that a part of every run is on an emulated link, whichever
+	// network is chosen (see Run.VariantOnLink): the parameters of the link
+	// count and there are packets on both.
+	Emulates bool
+	// Defaults are for parameters every lab has where this lab needs others,
+	// as the form writes them: {"delay": "80"}.
+	Defaults map[string]string
 	// Outside lets its hosts on the loopback dial what the Runner's outside
 	// dialer allows, besides the run's own listeners.
 	Outside bool

@@ -17,12 +17,38 @@ func (c Common) Link() netsim.Link {
 	}
 }
 
+// line is the emulated network of a variant that has one of its own choice.
+type line struct {
+	netsim.Link
+	tap func(netsim.Packet)
+}
+
+// VariantOnLink is Variant on an emulated network whichever one the run is on,
+// with the impairments of link and not those of the parameters. It is for a
+// lab that sets the two networks side by side, whose Info says Emulates. The
+// tap, if not nil, sees each packet as netsim.Config.Tap does. A variant that
+// is there already stays what it is.
+func (r *Run) VariantOnLink(name string, link netsim.Link, tap func(netsim.Packet)) *Run {
+	r.smu.Lock()
+	defer r.smu.Unlock()
+	v := r.variants[name]
+	if v == nil {
+		v = &Run{shared: r.shared, variant: name, line: &line{link, tap}, hosts: map[string]*Host{}}
+		r.variants[name] = v
+	}
+	return v
+}
+
 // joinLocked puts h on the emulated network of r, which is made for its first
 // host.
 func (r *Run) joinLocked(h *Host) error {
 	if r.net == nil {
+		link := r.settings.Link()
+		if r.line != nil {
+			link = r.line.Link
+		}
 		n, err := netsim.New(netsim.Config{
-			Link: r.settings.Link(), Tap: r.packet,
+			Link: link, Tap: r.packet,
 			Logger: slog.New(slog.DiscardHandler), // what there is to say is in the record
 		})
 		if err != nil {
@@ -43,6 +69,9 @@ func (r *Run) joinLocked(h *Host) error {
 func (r *Run) packet(p netsim.Packet) {
 	r.packets.add(r.variant, p)
 	r.Add(packetEvent(p))
+	if r.line != nil && r.line.tap != nil {
+		r.line.tap(p)
+	}
 }
 
 // packetEvent is the message that a packet is.

@@ -135,13 +135,13 @@ func (rec *Record) Document() *trace.Run {
 }
 
 // Packets counts the packets kept, and those that were seen but found no room.
-// A run on the loopback has none.
+// A run on the loopback has none, unless its lab emulates.
 func (rec *Record) Packets() (kept, left int) { return rec.run.packets.count() }
 
 // WritePcapng writes the packets kept so far as a file for Wireshark. A run on
-// the loopback has none: the error is ErrNoPackets.
+// the loopback has none, unless its lab emulates: the error is ErrNoPackets.
 func (rec *Record) WritePcapng(w io.Writer) error {
-	if rec.Settings.Network == Loopback {
+	if rec.Settings.Network == Loopback && !rec.Lab.Emulates {
 		return ErrNoPackets
 	}
 	if err := rec.run.packets.write(w); err != nil {

@@ -23,6 +23,7 @@ const Outside = "outside"
 type Run struct {
 	*shared
 	variant string
+	line    *line // nil: what the parameters ask for
 
 	mu    sync.Mutex
 	net   *netsim.Net // nil on the loopback, and before the first Host
@@ -114,14 +115,22 @@ func (r *Run) Variant(name string) *Run {
 	defer r.smu.Unlock()
 	v := r.variants[name]
 	if v == nil {
-		v = &Run{shared: r.shared, variant: name, hosts: map[string]*Host{}}
+		v = &Run{shared: r.shared, variant: name, line: r.line, hosts: map[string]*Host{}}
 		r.variants[name] = v
 	}
 	return v
 }
 
 // Network tells what lies between the hosts.
-func (r *Run) Network() Network { return r.settings.Network }
+func (r *Run) Network() Network {
+	if r.line != nil {
+		return Link
+	}
+	return r.settings.Network
+}
+
+// Settings are the parameters every lab has, of this run.
+func (r *Run) Settings() Common { return r.settings.Common }
 
 // Net is the emulated network of this run or variant, to change its
 // impairments or drop a packet. Nil on the loopback and before the first Host.

@@ -164,7 +164,7 @@ func (p runPage) Lasted() string {
 }
 
 // OnLink tells whether there are packets to be had.
-func (p runPage) OnLink() bool { return p.Settings.Network == lab.Link }
+func (p runPage) OnLink() bool { return p.Settings.Network == lab.Link || p.Lab.Emulates }
 
 // Views are the names of the drawings worth offering, the most telling first.
 func (p runPage) Views() string {
