@@ -204,8 +204,9 @@ export class Ladder {
   /** Draws the rows in sight, and the arrows that come down to them. */
   #window() {
     const k = unit(), height = this.#height;
-    const first = Math.max(0, Math.floor(this.#scroll.scrollTop / height) - spare);
     const last = Math.min(this.length, Math.ceil((this.#scroll.scrollTop + this.#scroll.clientHeight) / height) + spare);
+    // What is shown now may have fewer rows than were scrolled past.
+    const first = Math.max(0, Math.min(last, Math.floor(this.#scroll.scrollTop / height) - spare));
     const width = this.#width, tall = (last - first) * height + 6 * k;
     set(this.#root, { width, height: tall, viewBox: `0 0 ${width} ${tall}` });
     this.#root.style.top = `${first * height}px`;
