@@ -43,13 +43,15 @@ func curl(t *testing.T, args ...string) curlTimes {
 }
 
 // TestCurlAgrees has curl and the lab ask the same server, which takes known
-// times: they have to measure the same, give or take what a busy machine adds.
+// times: they have to measure the same. A busy machine only ever adds, so what
+// is compared is the least that each of them measured.
 func TestCurlAgrees(t *testing.T) {
 	need.Tool(t, "curl", "curl")
 	for protocol, c := range map[string]struct{ flag, version string }{"h1": {"--http1.1", "1.1"}, "h2": {"--http2", "2"}} {
 		t.Run(protocol, func(t *testing.T) {
-			const tries, tolerance = 8, 60 // ms
-			for try := 1; ; try++ {
+			const tries, tolerance = 10, 40 // ms
+			least := map[string][2]float64{}
+			for range tries {
 				r := labtest.Start(t, theLab(t), "certificate=150&think=250&size=200&warm=0&parallel=1&stay=60&protocol="+protocol)
 				r.Until("the facts", func(e trace.Event) bool { return e.Kind == trace.Fact && e.Name == "connections opened" })
 				got := curl(t, c.flag, r.Live("url"))
@@ -58,29 +60,30 @@ func TestCurlAgrees(t *testing.T) {
 				}
 				fact := func(name string) float64 { return r.Fact(protocol, "cold: "+name) }
 				off := 0.0
-				for _, pair := range []struct {
-					what      string
-					curl, lab float64
-					least     float64
-				}{
-					{"connect", got.Connect * 1000, fact("connect"), 0},
-					{"TLS", (got.AppConnect - got.Connect) * 1000, fact("TLS"), 150},
-					{"wait", (got.FirstByte - got.AppConnect) * 1000, fact("wait"), 250},
-					{"first byte", got.FirstByte * 1000, fact("first byte") - fact("DNS"), 400},
-					{"transfer", (got.Total - got.FirstByte) * 1000, fact("transfer"), 0},
+				for what, now := range map[string][2]float64{
+					"connect":    {got.Connect * 1000, fact("connect")},
+					"TLS":        {(got.AppConnect - got.Connect) * 1000, fact("TLS")},
+					"wait":       {(got.FirstByte - got.AppConnect) * 1000, fact("wait")},
+					"first byte": {got.FirstByte * 1000, fact("first byte") - fact("DNS")},
+					"transfer":   {(got.Total - got.FirstByte) * 1000, fact("transfer")},
 				} {
-					t.Logf("%-10s curl %6.1f ms, lab %6.1f ms", pair.what, pair.curl, pair.lab)
-					if pair.lab < pair.least {
-						t.Errorf("%s: the lab measured %.1f ms, the server alone takes %.0f", pair.what, pair.lab, pair.least)
+					if before, known := least[what]; known {
+						now = [2]float64{min(now[0], before[0]), min(now[1], before[1])}
 					}
-					off = max(off, math.Abs(pair.curl-pair.lab))
+					least[what] = now
+					off = max(off, math.Abs(now[0]-now[1]))
 				}
 				r.Stop()
 				if off <= tolerance {
-					return
+					break
 				}
-				if try == tries {
-					t.Fatalf("they differ by %.0f ms, %d times", off, tries)
+			}
+			// The server alone takes this long, and nothing else does.
+			for what, known := range map[string]float64{"connect": 0, "TLS": 150, "wait": 250, "first byte": 400, "transfer": 0} {
+				curl, lab := least[what][0], least[what][1]
+				t.Logf("%-10s curl %6.1f ms, lab %6.1f ms", what, curl, lab)
+				if math.Abs(curl-lab) > tolerance || lab < known || lab > known+tolerance {
+					t.Errorf("%s: curl measured %.1f ms and the lab %.1f ms, the server takes %.0f", what, curl, lab, known)
 				}
 			}
 		})
@@ -93,13 +96,13 @@ func TestCommandsFromOutside(t *testing.T) {
 	for _, name := range []string{"url", "resolver.host", "resolver.port"} {
 		r.Live(name)
 	}
-	for i, want := range []string{"first byte 0.1", "connect 0.000000"} {
+	for i, want := range []string{"first byte 0.", "connect 0.000000"} {
 		text, ok := r.Lab.Commands[i].Fill(r.Record.Live())
 		if !ok {
 			t.Fatalf("command %q can't be filled in", text)
 		}
 		out, err := exec.CommandContext(t.Context(), "bash", "-c", "export no_proxy='*'; "+text).Output()
-		if err != nil || !strings.Contains(string(out), want) && i == 1 {
+		if err != nil || !strings.Contains(string(out), want) {
 			t.Errorf("%s: %s, %v", text, out, err)
 		}
 	}

@@ -2,7 +2,6 @@ package latency
 
 import (
 	"crypto/tls"
-	"fmt"
 	"net"
 	"net/http/httptrace"
 	"strings"
@@ -72,7 +71,7 @@ func (t *timeline) hooks() *httptrace.ClientTrace {
 	return &httptrace.ClientTrace{
 		DNSStart: func(i httptrace.DNSStartInfo) { t.begin(dns, "", trace.DNS) },
 		DNSDone: func(i httptrace.DNSDoneInfo) {
-			t.done(dns, "", outcome(i.Err, fmt.Sprint(len(i.Addrs), " addresses")))
+			t.done(dns, "", outcome(i.Err, addresses(i.Addrs)))
 		},
 		// A name can have several addresses, and two of them be tried at the
 		// same time (RFC 8305): the address tells which attempt this is about.
@@ -86,7 +85,7 @@ func (t *timeline) hooks() *httptrace.ClientTrace {
 		},
 		TLSHandshakeStart: func() { t.begin(tlsPhase, "", trace.TLS) },
 		TLSHandshakeDone: func(s tls.ConnectionState, err error) {
-			t.done(tlsPhase, "", outcome(err, tls.VersionName(s.Version)+" "+s.NegotiatedProtocol))
+			t.done(tlsPhase, "", outcome(err, strings.TrimSpace(tls.VersionName(s.Version)+" "+s.NegotiatedProtocol)))
 		},
 		GotConn:              t.gotConn,
 		WroteRequest:         func(httptrace.WroteRequestInfo) { t.wrote() },
@@ -101,6 +100,14 @@ func outcome(err error, text string) string {
 		return err.Error()
 	}
 	return text
+}
+
+func addresses(all []net.IPAddr) string {
+	var text []string
+	for _, a := range all[:min(len(all), 4)] {
+		text = append(text, a.String())
+	}
+	return strings.Join(text, ", ")
 }
 
 // begin opens a bar, unless the request is over.

@@ -62,7 +62,7 @@ func Lab() (*lab.Lab, error) {
 		Slug: "latency", Title: "Where the time goes", Chapter: "HTTP", Question: 414,
 		Ask:   "How would you analyze network latency in Go?",
 		Files: files,
-		Views: []lab.View{lab.Waterfall, lab.State, lab.Lanes, lab.Packets, lab.LogLines},
+		Views: []lab.View{lab.Waterfall, lab.State, lab.Packets, lab.Lanes, lab.LogLines},
 		Actions: []lab.Action{
 			{Name: "again", Label: "One more", Help: "a request on the connection that is there"},
 			{Name: "cold", Label: "One more, cold", Help: "closes the connections first"},

@@ -64,7 +64,7 @@ func (p *probe) experiment(ctx context.Context) {
 		p.trips("warm: round trips before the first byte", median-p.p.Think, rtt)
 	}
 	if p.p.Parallel > 1 && ctx.Err() == nil {
-		took, opened := p.burst(ctx, p.p.Parallel)
+		took, opened := p.burst(p.p.Parallel)
 		p.run.Fact("at once: until the last answer", ms(took), "ms")
 		p.run.Fact("at once: connections opened", float64(opened), "connections")
 	}

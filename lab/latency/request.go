@@ -60,7 +60,7 @@ func (p *probe) request(ctx context.Context, lane string, to *url.URL) (result, 
 		Kind: trace.Message, Layer: trace.HTTP, From: "server", To: "client", Name: strconv.Itoa(res.status),
 		Text: lane, Attrs: map[string]string{
 			"connection": strconv.Itoa(res.conn), "reused": strconv.FormatBool(res.reused), "idle before": res.idle.String(),
-			"bytes": strconv.FormatInt(res.bytes, 10),
+			"length": strconv.FormatInt(res.bytes, 10),
 		},
 	})
 	return res, nil

@@ -26,15 +26,15 @@ type service struct {
 	clients  []*asker // the three that the facts are about
 
 	mu      sync.Mutex
-	later   int                // clients that came by the button
-	outside map[string]*tally  // by address, at most maxShown
-	drawn   map[string]float64 // last sampled
-	told    *rate.Limiter      // events about outsiders
+	later   int               // clients that came by the button
+	outside map[string]*tally // by address, at most maxShown
+	drawn   map[string]point  // last sampled
+	told    *rate.Limiter     // events about outsiders
 }
 
 // newService opens the server and makes the clients.
 func newService(p Params, r *lab.Run, variant string) (*service, error) {
-	s := &service{p: p, run: r, outside: map[string]*tally{}, drawn: map[string]float64{}, told: rate.NewLimiter(20, 60)}
+	s := &service{p: p, run: r, outside: map[string]*tally{}, drawn: map[string]point{}, told: rate.NewLimiter(20, 60)}
 	var err error
 	s.limiters, err = newLimiters(p, variant, s.forgotten)
 	if err != nil {
@@ -132,11 +132,25 @@ func (s *service) draw(ctx context.Context) error {
 	}
 }
 
+// point is a sample that was drawn, and how often the same value has been left
+// out since.
+type point struct {
+	value   float64
+	skipped int
+}
+
+// sample draws a value. One that stays the same is drawn now and then only, and
+// once more before it changes, so that the line stays level until then.
 func (s *service) sample(name string, value float64, unit string) {
-	if last, drawn := s.drawn[name]; drawn && last == value {
+	last, known := s.drawn[name]
+	if known && last.value == value && last.skipped < 20 {
+		s.drawn[name] = point{value, last.skipped + 1}
 		return
 	}
-	s.drawn[name] = value
+	if known && last.skipped > 0 && last.value != value {
+		s.run.Sample(trace.App, "server", name, last.value, unit)
+	}
+	s.drawn[name] = point{value: value}
 	s.run.Sample(trace.App, "server", name, value, unit)
 }
 
