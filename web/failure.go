@@ -152,7 +152,7 @@ func sentence(text string) string {
 	if text == "" {
 		return ""
 	}
-	text = strings.ToUpper(text[:1]) + text[1:]
+	text = sentenceStart(text)
 	if !strings.HasSuffix(text, ".") {
 		text += "."
 	}

@@ -167,6 +167,17 @@ func (s *site) startRun(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// backToLab answers GET /labs/{slug}/runs, which is the address of a form that
+// was refused when somebody loads it again.
+func (s *site) backToLab(w http.ResponseWriter, r *http.Request) error {
+	l, err := s.findLab(r)
+	if err != nil {
+		return err
+	}
+	http.Redirect(w, r, "/labs/"+l.Slug, http.StatusSeeOther)
+	return nil
+}
+
 // notStarted answers with the form again, the reason beside it.
 func (s *site) notStarted(w http.ResponseWriter, r *http.Request, l *lab.Lab, err error) error {
 	var bad *lab.ParamError

@@ -22,6 +22,12 @@ func TestPagesHoldTogether(t *testing.T) {
 	}{{f, "/"}, {f, "/status"}, {f, "/rooms/" + openRoom}, {f, "/rooms/none"}, {f, "/nothing"}, {empty, "/"}, {empty, "/status"}} {
 		checkPage(t, c.f, c.path)
 	}
+	labs := startLabs(t)
+	run := labs.run("sample=true")
+	labs.settled(run)
+	for _, path := range []string{"/", "/labs/probe", "/labs/probe?count=999", "/labs/none", "/runs", run, run + "?view=projector", "/runs/none"} {
+		checkPage(t, labs.fixture, path)
+	}
 }
 
 func checkPage(t *testing.T, f *fixture, path string) {

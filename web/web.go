@@ -116,6 +116,7 @@ func (s *site) routes() http.Handler {
 		"POST /rooms/{room}/invite":        s.invite,
 		"GET /labs/{slug}":                 s.labPage,
 		"POST /labs/{slug}/runs":           s.startRun,
+		"GET /labs/{slug}/runs":            s.backToLab,
 		"GET /runs":                        s.savedRuns,
 		"GET /runs/{name}":                 s.run, // an id, also with .json or .pcapng
 		"GET /runs/{id}/events":            s.runEvents,

@@ -49,9 +49,10 @@ func (r *rooms) ServeWS(w http.ResponseWriter, req *http.Request, room string) {
 // fixture is a site on a real listener, and what was asked of its parts.
 type fixture struct {
 	*testing.T
-	URL   string
-	rooms *rooms
-	log   *lockedBuffer
+	URL     string
+	handler http.Handler
+	rooms   *rooms
+	log     *lockedBuffer
 
 	mu      sync.Mutex
 	invited []string
@@ -112,6 +113,7 @@ func start(t *testing.T, change ...func(*web.Config)) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
+	f.handler = h
 	server := httptest.NewServer(h)
 	t.Cleanup(server.Close)
 	f.URL = server.URL

@@ -56,7 +56,7 @@ export class Stage {
   /** @param {HTMLElement} root @param {Player} player @param {string[]} names of views @param {string} [first] */
   constructor(root, player, names, first = names[0]) {
     this.#player = player;
-    const factBox = el('div', { 'data-testid': 'facts', hidden: '' });
+    const factBox = el('div', { 'data-testid': 'facts', hidden: '', role: 'region', 'aria-label': 'Results', tabindex: '0' });
     this.#facts = new FactCards(factBox);
     this.#transport = new Transport(player, () => this.#views.get(this.#current)?.view.toEnd?.());
     const list = el('div', { class: 'tabs', role: 'tablist', 'aria-label': 'Views of the run' });

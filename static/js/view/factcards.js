@@ -46,7 +46,8 @@ export class FactCards {
         say(dt, who);
         const [figure, ...words] = quantity(value, unit).split(' ');
         say(dd.children[0], figure);
-        say(dd.children[1], words.join(' '));
+        // "reads: 7 reads" would say it twice.
+        say(dd.children[1], unit && name.split(' ').includes(unit) ? '' : words.join(' '));
         say(more, text);
         /** @type {HTMLElement} */ (more).hidden = text === '';
       });

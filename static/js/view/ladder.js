@@ -182,7 +182,7 @@ export class Ladder {
   #lanes(k) {
     const lanes = this.#rows.lanes, { place, count } = lanes.order, groups = lanes.groups;
     const width = this.#width;
-    const room = count > 1 ? this.#at(1, count, k) - this.#at(0, count, k) : width, aslant = room < 84 * k;
+    const room = count > 1 ? this.#at(1, count, k) - this.#at(0, count, k) : width, aslant = room < 98 * k;
     const above = (groups.length > 0 ? 20 : 0) * k, tall = above + (aslant ? 78 : 30) * k;
     set(this.#head, { width, height: tall, viewBox: `0 0 ${width} ${tall}` });
     const marks = groups.map(({ variant, first, last }) => {
