@@ -1,0 +1,142 @@
+package proxy
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"peerlab/lab"
+	"peerlab/trace"
+)
+
+// burst is many requests, so many at a time.
+type burst struct {
+	run         *lab.Run
+	client      *http.Client
+	requests    int
+	concurrency int
+	url         func(n int) string
+
+	mu     sync.Mutex
+	times  *hdrhistogram.Histogram // microseconds
+	failed int
+}
+
+// The histogram holds a microsecond to a minute, to three digits.
+const (
+	shortest = 1
+	longest  = 60_000_000
+	digits   = 3
+)
+
+// maxSamples is how many answers of a burst are on the chart.
+const maxSamples = 200
+
+// region burst
+
+// fire sends the requests. Each of the workers sends its next one when it has
+// the answer to the last, so a slow server is asked less: the latencies are what
+// each request took, not what people would wait who come at their own pace.
+func (b *burst) fire(ctx context.Context) {
+	b.times = hdrhistogram.New(shortest, longest, digits)
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	begin := time.Now()
+	for range b.concurrency {
+		workers.Add(1)
+		b.run.Go(func(context.Context) error {
+			defer workers.Done()
+			for n := next.Add(1); int(n) <= b.requests && ctx.Err() == nil; n = next.Add(1) {
+				sent := time.Now()
+				err := b.one(ctx, int(n))
+				b.took(int(n), time.Since(sent), err)
+			}
+			return nil
+		})
+	}
+	workers.Wait()
+	b.facts(time.Since(begin))
+}
+
+// endregion
+
+// one sends request n and reads the answer to its end.
+func (b *burst) one(ctx context.Context, n int) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, b.url(n), nil)
+	if err != nil {
+		return fmt.Errorf("burst: %w", err)
+	}
+	resp, err := b.client.Do(req)
+	if err != nil {
+		return fmt.Errorf("burst: %w", err)
+	}
+	defer resp.Body.Close()
+	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+		return fmt.Errorf("burst: %w", err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("burst: %s", resp.Status)
+	}
+	return nil
+}
+
+// took notes what became of request n.
+func (b *burst) took(n int, d time.Duration, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err != nil {
+		b.failed++
+		return
+	}
+	b.times.RecordValue(min(max(d.Microseconds(), shortest), longest)) // within its bounds it can't fail
+	if every := (b.requests + maxSamples - 1) / maxSamples; n%every == 0 {
+		b.run.Sample(trace.HTTP, "client", "latency", milliseconds(d), "ms")
+	}
+}
+
+// facts tells the percentiles, and shows the histogram as a table.
+func (b *burst) facts(took time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	done := b.times.TotalCount()
+	if done > 0 {
+		for _, q := range []float64{50, 95, 99} {
+			b.run.Fact(fmt.Sprintf("latency, p%g", q), float64(b.times.ValueAtQuantile(q))/1000, "ms")
+		}
+		b.run.Fact("burst", float64(done)/took.Seconds(), "requests/s")
+		b.histogram()
+	}
+	b.run.Fact("burst: requests that failed", float64(b.failed), "requests")
+}
+
+// histogram shows how many answers took up to how long, each row twice the
+// last one.
+func (b *burst) histogram() {
+	type row struct {
+		upTo  int64 // µs
+		count int64
+	}
+	rows := []row{{upTo: 125}}
+	var most int64
+	for _, bar := range b.times.Distribution() {
+		for bar.To > rows[len(rows)-1].upTo && rows[len(rows)-1].upTo < longest {
+			rows = append(rows, row{upTo: 2 * rows[len(rows)-1].upTo})
+		}
+		last := &rows[len(rows)-1]
+		last.count += bar.Count
+		most = max(most, last.count)
+	}
+	for _, r := range rows {
+		if r.count > 0 {
+			bar := strings.Repeat("█", int((r.count*24+most-1)/most))
+			b.run.State(trace.HTTP, "client", fmt.Sprintf("latency up to %g ms", float64(r.upTo)/1000), fmt.Sprintf("%s %d", bar, r.count))
+		}
+	}
+}
