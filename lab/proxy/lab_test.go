@@ -185,7 +185,9 @@ func TestActions(t *testing.T) {
 		r := labtest.Start(t, theLab(t), network+"&part=reverse&requests=0&load=0&stay=100&duration=60")
 		r.Until("staying open", func(e trace.Event) bool { return e.Kind == trace.Note && e.Text != "" && e.Text[:3] == "All" })
 		r.Act("kill")
-		bad := func(e trace.Event) bool { return e.From == "director/proxy" && e.Name == "502 Bad Gateway" && e.Attrs["X-Content-Type-Options"] != "" }
+		bad := func(e trace.Event) bool {
+			return e.From == "director/proxy" && e.Name == "502 Bad Gateway" && e.Attrs["X-Content-Type-Options"] != ""
+		}
 		before := r.Until("a failure", bad).Seq
 		r.Act("revive")
 		r.Until("upstream-1 at work again", func(e trace.Event) bool {
