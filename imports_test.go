@@ -57,6 +57,10 @@ var third = map[string][]string{
 	"gvisor.dev/gvisor":            {"netsim"},
 	"github.com/gopacket/gopacket": {"netsim"},
 	"github.com/yuin/goldmark":     {"lab/lesson"},
+	"github.com/Shopify/toxiproxy": {"lab/slow-network"},
+	"github.com/rs/zerolog":        {"lab/slow-network"},
+
+	"github.com/HdrHistogram/hdrhistogram-go": {"lab/proxy"},
 }
 
 func TestImportsFollowTheLayering(t *testing.T) {

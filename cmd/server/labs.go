@@ -10,6 +10,7 @@ import (
 	"peerlab/guard"
 	"peerlab/lab"
 	"peerlab/lab/latency"
+	"peerlab/lab/proxy"
 	tcpserver "peerlab/lab/tcp-server"
 	"peerlab/lab/throttle"
 )
@@ -18,6 +19,7 @@ import (
 func labs() []func() (*lab.Lab, error) {
 	return []func() (*lab.Lab, error){
 		tcpserver.Lab,
+		proxy.Lab,
 		throttle.Lab,
 		latency.Lab,
 	}
