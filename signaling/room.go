@@ -62,7 +62,7 @@ func (r *room) join(out outlet, j *envelope.Join, host string, limits *allowance
 	}
 	r.arrivals++
 	m := &member{out: out, host: host, limits: limits, peer: envelope.Peer{
-		ID: strings.ToLower(rand.Text()[:16]), Name: strings.Clone(j.Name), Kind: j.Kind, Order: r.arrivals,
+		ID: strings.ToLower(rand.Text()[:16]), Name: r.distinctLocked(strings.Clone(j.Name)), Kind: j.Kind, Order: r.arrivals,
 	}}
 	r.members[m.peer.ID] = m
 	r.hub.counts.joined.Add(1)
