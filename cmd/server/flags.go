@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/netip"
 	"net/url"
 	"strconv"
@@ -88,6 +89,11 @@ func (f *flags) check() error {
 	if f.TurnSecret != "" && len(f.TurnSecret) < 8 {
 		return errors.New("--turn-secret: shorter than 8 characters")
 	}
+	for name, addr := range map[string]string{"--addr": f.Addr, "--turn-addr": f.TurnAddr} {
+		if _, _, err := net.SplitHostPort(addr); err != nil && !(name == "--turn-addr" && addr == "off") {
+			return fmt.Errorf("%s: %q is not like :8080 or 192.0.2.1:8080", name, addr)
+		}
+	}
 	return nil
 }
 
@@ -115,10 +121,10 @@ func (r *relayIP) UnmarshalText(text []byte) error {
 		return nil
 	}
 	a, err := netip.ParseAddr(string(text))
-	if err != nil || !a.Unmap().Is4() || a.Unmap().IsUnspecified() {
-		return fmt.Errorf("%q is neither auto nor an IPv4 address", text)
+	if a = a.Unmap(); err != nil || !a.Is4() || !(a.IsGlobalUnicast() || a.IsLoopback() || a.IsLinkLocalUnicast()) {
+		return fmt.Errorf("%q is neither auto nor the IPv4 address of a host", text)
 	}
-	r.Addr = a.Unmap()
+	r.Addr = a
 	return nil
 }
 
