@@ -147,8 +147,9 @@ func (c *gathering) twoTabs(t *testing.T) {
 func (c *gathering) oddNames(t *testing.T) {
 	anna := c.guest(t, "Anna")
 	room := anna.startsRoom(c.server.base)
+	anna.Click("#ladder-table")
 	for _, name := range []string{
-		`Zoë "Z" O'Neil & Söhne \ 1`, "李明 🦊👩‍👩‍👧", "שלום عليكم", strings.Repeat("W", 64), "..", "__proto__",
+		`Zoë "Z" O'Neil & Söhne \ 1`, "李明 🦊👩‍👩‍👧", "שלום عليكم", strings.Repeat("W", 64), "..", "__proto__", "a/b",
 	} {
 		other := c.guest(t, name)
 		other.enters(room)
@@ -158,6 +159,7 @@ func (c *gathering) oddNames(t *testing.T) {
 		}
 		other.says("it is me")
 		anna.hears(name, "it is me")
+		anna.WaitFor(`document.querySelector('#ladder table').textContent.includes(`+js(name+" → you")+`)`, patience)
 		anna.fits(name)
 		other.Click(at("leave"))
 		anna.sees()
