@@ -52,6 +52,8 @@ func (r BenchResult) Rate() float64 {
 
 // Bench measures throughput. One run at a time: it is in run while it lasts.
 type Bench struct {
+	offerer bool // of the link: its request goes first when two cross
+
 	mu      sync.Mutex
 	session *benchSession // nil while there is no channel
 	lastID  int64
@@ -92,7 +94,7 @@ type benchFrame struct {
 	Message string `json:"message,omitempty"`
 }
 
-func newBench() *Bench { return &Bench{} }
+func newBench(offerer bool) *Bench { return &Bench{offerer: offerer} }
 
 // Running tells whether a measurement goes on, whoever asked for it.
 func (b *Bench) Running() bool {

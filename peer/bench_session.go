@@ -120,6 +120,7 @@ func (s *benchSession) asked(f benchFrame) error {
 		return violation(fmt.Sprintf("run: ms is from %d to %d", MinBench.Milliseconds(), MaxBench.Milliseconds()))
 	}
 	s.mu.Lock()
+	s.yieldLocked()
 	run, err := s.startLocked(&benchRun{
 		id: f.ID, dir: Direction(f.Dir), duration: time.Duration(*f.MS) * time.Millisecond,
 	})
@@ -132,6 +133,23 @@ func (s *benchSession) asked(f benchFrame) error {
 	}
 	s.begin(run)
 	return nil
+}
+
+// yieldLocked withdraws a run of ours that the other side has not answered,
+// if its own goes first. It refuses ours, and that is then of no interest.
+func (s *benchSession) yieldLocked() {
+	run := s.run
+	if s.offerer || run == nil || !run.asked {
+		return
+	}
+	select {
+	case <-run.started:
+		return
+	default:
+	}
+	s.run = nil
+	run.stop()
+	run.settle(benchOutcome{err: fmt.Errorf("the other side asked at the same moment: %w", ErrBusy)})
 }
 
 // begin lets a run start that both sides agreed on.

@@ -186,22 +186,30 @@ func (f *Files) frame(data []byte) error {
 		f.doneLocked(out, m)
 	case "end":
 		return f.endedLocked(in, m)
-	case "pause", "resume":
-		if out != nil {
-			out.pausedThere = m.T == "pause"
-			f.wakeUp()
+	case "pause", "resume", "cancel":
+		// Of either direction; an id is in use in one at a time.
+		if out != nil && out.openLocked() {
+			f.toldLocked(out.Transfer, m)
 		} else if in != nil {
-			in.pausedThere = m.T == "pause"
-		}
-	case "cancel":
-		reason := &CancelError{Code: clip(m.Code), Message: clip(m.Message), Theirs: true}
-		if out != nil {
-			f.refusedLocked(out, reason)
-		} else if in != nil {
-			f.givenUpLocked(in, reason)
+			f.toldLocked(in.Transfer, m)
 		}
 	}
 	return nil
+}
+
+// toldLocked handles what either side may say of a transfer.
+func (f *Files) toldLocked(t *Transfer, m fileFrame) {
+	if m.T != "cancel" {
+		t.pausedThere = m.T == "pause"
+		f.wakeUp()
+		return
+	}
+	reason := &CancelError{Code: clip(m.Code), Message: clip(m.Message), Theirs: true}
+	if t.Outgoing {
+		f.refusedLocked(f.outLocked(t.ID), reason)
+	} else {
+		f.givenUpLocked(f.in[t.ID], reason)
+	}
 }
 
 // cancel ends t for a reason and tells the other side. What was received is
@@ -234,18 +242,19 @@ func (f *Files) cancelLocked(t *Transfer, reason *CancelError, remove bool) {
 	}
 }
 
-// chunkID writes the header of a chunk and chunkFields reads it.
+// putChunkHeader writes the header of a chunk, splitChunk reads it.
 func putChunkHeader(buf []byte, id string, offset int64) {
 	// An id was checked to be 32 hex digits when it came in.
 	_, _ = hex.Decode(buf[:16], []byte(id))
 	binary.BigEndian.PutUint64(buf[16:], uint64(offset))
 }
 
-func splitChunk(data []byte) (id string, offset uint64, body []byte, err error) {
+func splitChunk(data []byte) (id [32]byte, offset uint64, body []byte, err error) {
 	if len(data) <= chunkHeader {
-		return "", 0, nil, violation(fmt.Sprintf("a chunk of %d bytes, it has more than %d", len(data), chunkHeader))
+		return id, 0, nil, violation(fmt.Sprintf("a chunk of %d bytes, it has more than %d", len(data), chunkHeader))
 	}
-	return hex.EncodeToString(data[:16]), binary.BigEndian.Uint64(data[16:]), data[chunkHeader:], nil
+	hex.Encode(id[:], data[:16])
+	return id, binary.BigEndian.Uint64(data[16:]), data[chunkHeader:], nil
 }
 
 func validFileID(id string) bool { return validHex(id, 32) }

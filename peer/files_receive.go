@@ -50,8 +50,14 @@ func (f *Files) offeredLocked(m fileFrame) error {
 		f.sendLocked(fileFrame{T: "accept", ID: m.ID, Offset: &offer.Size})
 		return nil
 	}
-	if len(f.in) >= maxOpen || f.opening >= maxOpen || f.outLocked(m.ID) != nil {
-		f.sendLocked(fileFrame{T: "cancel", ID: m.ID, Code: CodeBusy, Message: "too many transfers are open"})
+	busy := ""
+	if len(f.in) >= maxOpen || f.opening >= maxOpen {
+		busy = "too many transfers are open"
+	} else if out := f.outLocked(m.ID); out != nil && out.openLocked() {
+		busy = "the same id is on its way to you"
+	}
+	if busy != "" {
+		f.sendLocked(fileFrame{T: "cancel", ID: m.ID, Code: CodeBusy, Message: busy})
 		return nil
 	}
 	f.over.forget(m.ID)
@@ -139,9 +145,9 @@ func (f *Files) chunk(data []byte) error {
 		return err
 	}
 	f.mu.Lock()
-	t := f.in[id]
+	t := f.in[string(id[:])]
 	if t == nil || t.state != Active {
-		_, over := f.over.get(id)
+		_, over := f.over.get(string(id[:]))
 		f.mu.Unlock()
 		if t == nil && over {
 			return nil // was on its way when we ended it
@@ -255,7 +261,7 @@ func (f *Files) finish(t *incoming) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	t.stop()
-	delete(f.in, t.ID)
+	f.forgetLocked(t)
 	if err != nil {
 		reason := cancelReason(fmt.Errorf("finish: %w", err))
 		f.sendLocked(fileFrame{T: "cancel", ID: t.ID, Code: reason.Code, Message: clip(reason.Message)})
@@ -289,9 +295,15 @@ func (f *Files) dropLocked(t *incoming, state TransferState, err error, end func
 	}
 	t.endLocked(state, err)
 	t.stop()
-	delete(f.in, t.ID)
+	f.forgetLocked(t)
 	f.over.put(t.ID, "")
 	f.work.Go(func() { f.endSink(t, end) })
+}
+
+// forgetLocked frees the id of t, for which a file of ours may wait.
+func (f *Files) forgetLocked(t *incoming) {
+	delete(f.in, t.ID)
+	f.wakeUp()
 }
 
 // endSink calls the last method of the sink, if nobody has.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	mathrand "math/rand/v2"
 	"slices"
 	"time"
 )
@@ -75,6 +76,9 @@ func (f *Files) outLocked(id string) *outgoing {
 	return f.out[i]
 }
 
+// openLocked tells whether the other side knows of t on this channel.
+func (t *outgoing) openLocked() bool { return t.state != Queued && t.state != Suspended }
+
 // offerLocked offers queued files as far as the limit allows.
 func (f *Files) offerLocked() {
 	if f.channel == nil {
@@ -82,7 +86,7 @@ func (f *Files) offerLocked() {
 	}
 	open := 0
 	for _, t := range f.out {
-		if t.state != Queued {
+		if t.openLocked() {
 			open++
 		}
 	}
@@ -90,7 +94,7 @@ func (f *Files) offerLocked() {
 		if open >= maxOpen {
 			return
 		}
-		if t.state == Queued && !time.Now().Before(t.notBefore) {
+		if t.state == Queued && !time.Now().Before(t.notBefore) && f.in[t.ID] == nil {
 			t.state, t.endSent = Offered, false
 			f.sendLocked(fileFrame{T: "offer", ID: t.ID, Name: t.Name, Size: &t.Size, MIME: t.MIME})
 			open++
@@ -147,8 +151,11 @@ func (f *Files) doneLocked(t *outgoing, m fileFrame) {
 // is only too busy stays in the queue.
 func (f *Files) refusedLocked(t *outgoing, reason *CancelError) {
 	if reason.Code == CodeBusy {
-		t.state, t.notBefore = Queued, time.Now().Add(busyRetry)
-		time.AfterFunc(busyRetry, f.wakeUp)
+		// Not a fixed time, or two that offer each other the same id would
+		// do so for ever at the same moment.
+		wait := busyRetry + mathrand.N(busyRetry)
+		t.state, t.notBefore = Queued, time.Now().Add(wait)
+		time.AfterFunc(wait, f.wakeUp)
 		return
 	}
 	f.removeLocked(t, endState(reason.Code), reason)

@@ -446,6 +446,54 @@ func TestASeventeenthOfferIsAnsweredBusy(t *testing.T) {
 	}
 }
 
+func TestAnIDGoesInOneDirectionAtATime(t *testing.T) {
+	f := newFiles(func(context.Context, Offer) (Sink, error) { return Discard{}, nil }, nil)
+	s, leave := meetStranger(t, f)
+	defer leave()
+	tr := send(t, f, generated("f", 1000))
+	offer := s.hears()
+	theirs := `{"t":"offer","id":"` + offer.ID + `","name":"x","size":3}`
+	s.say(theirs)
+	if got := s.hears(); got.T != "cancel" || got.Code != CodeBusy || got.ID != offer.ID {
+		t.Fatalf("heard %+v", got)
+	}
+	if tr.Status().State != Offered {
+		t.Errorf("ours is %s", tr.Status().State)
+	}
+	s.say(`{"t":"cancel","id":"` + offer.ID + `","code":"busy","message":""}`)
+	s.say(theirs) // ours waits in its queue, so now the id is free
+	if got := s.hears(); got.T != "accept" {
+		t.Fatalf("heard %+v", got)
+	}
+	s.say(`{"t":"cancel","id":"` + offer.ID + `","code":"cancelled","message":""}`) // of theirs
+	s.say(theirs)
+	if got := s.hears(); got.T != "accept" {
+		t.Fatalf("heard %+v", got)
+	}
+	if tr.Status().State != Queued {
+		t.Errorf("ours is %s", tr.Status().State)
+	}
+}
+
+func TestTwoOffersOfOneIDThatCrossBothArrive(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x, y := &memory{}, &memory{}
+		a, b := newFiles(acceptAll(x), nil), newFiles(acceptAll(y), nil)
+		file := generated("f", 300_000)
+		file.ID = strings.Repeat("ab", 16)
+		one, two := send(t, a, file), send(t, b, file)
+		cut := wire(a, b)
+		ends(t, one, Done)
+		ends(t, two, Done)
+		if !bytes.Equal(x.Bytes(), contents(300_000)) || !bytes.Equal(y.Bytes(), contents(300_000)) {
+			t.Errorf("%d and %d bytes", x.Len(), y.Len())
+		}
+		cut()
+		a.close()
+		b.close()
+	})
+}
+
 func TestASenderIsNotFooled(t *testing.T) {
 	for _, c := range []struct{ name, frame string }{
 		{"beyond the end", `{"t":"accept","id":"%s","offset":2000}`},

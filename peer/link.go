@@ -90,7 +90,7 @@ func newLink(p *Peer, remote envelope.Peer) *Link {
 			h.Transfer(l, t)
 		}
 	})
-	l.bench = newBench()
+	l.bench = newBench(l.offerer)
 	l.probe = newProbe(l.bench.Running)
 	return l
 }
