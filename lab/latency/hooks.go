@@ -97,7 +97,7 @@ func (t *timeline) hooks() *httptrace.ClientTrace {
 
 func outcome(err error, text string) string {
 	if err != nil {
-		return err.Error()
+		return reason(err)
 	}
 	return text
 }

@@ -88,7 +88,7 @@ func run(ctx context.Context, p Params, r *lab.Run) error {
 		v := r.Variant(name)
 		t, err := newTarget(p, v, name)
 		if errors.Is(err, errNeedsTLS) {
-			r.Note("%s: %v.", name, err)
+			v.Note("It is %v.", err)
 			continue
 		}
 		if err != nil {
@@ -97,7 +97,7 @@ func run(ctx context.Context, p Params, r *lab.Run) error {
 		if len(probes) == 0 {
 			publish(r, t)
 		}
-		probes = append(probes, newProbe(p, v, t, name))
+		probes = append(probes, newProbe(p, v, t))
 	}
 	if err := together(ctx, r, probes, (*probe).experiment); err != nil {
 		return err

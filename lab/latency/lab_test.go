@@ -2,6 +2,7 @@ package latency_test
 
 import (
 	"errors"
+	"math"
 	"net/url"
 	"strings"
 	"testing"
@@ -27,62 +28,90 @@ func theLab(t *testing.T) *lab.Lab {
 
 func TestTheContract(t *testing.T) { labtest.Check(t, theLab(t), "stay=0") }
 
-// atBest runs the lab until what it measures is at most what it should be:
-// a busy machine makes everything slower and nothing faster.
-func atBest(t *testing.T, query string, good func(*labtest.Running) bool) *labtest.Running {
-	t.Helper()
-	const tries = 8
-	var r *labtest.Running
-	for range tries {
-		if r = labtest.Run(t, theLab(t), query+"&stay=0"); good(r) {
-			return r
-		}
-	}
-	for _, e := range r.Log.Events() {
-		if e.Kind == trace.Fact {
-			t.Logf("%s, %s: %.2f %s", e.From, e.Name, e.Value, e.Unit)
-		}
-	}
-	t.Fatalf("%s: not as it should be, %d times", query, tries)
-	return nil
-}
-
+// TestRoundTripsOfEachTLS compares the least that was measured in some runs with
+// what it has to be: a busy machine makes everything slower and nothing faster.
 func TestRoundTripsOfEachTLS(t *testing.T) {
+	const rtt, think, tries, tolerance = 200, 40, 8, 120 // ms; 120 is well under one round trip
 	for tls, handshake := range map[string]float64{"1.3": 1, "1.2": 2, "off": 0} {
 		t.Run(tls, func(t *testing.T) {
-			near := func(got, want float64) bool { return got > want-0.3 && got < want+0.7 }
-			atBest(t, "network=link&delay=50&size=1&warm=1&parallel=1&think=40&tls="+tls, func(r *labtest.Running) bool {
-				ok := true
-				for _, v := range []string{"h1", "h2"} {
-					// The name, TCP, TLS, and the question itself.
-					ok = ok && near(r.Fact(v, "cold: round trips before the first byte"), 3+handshake)
-					ok = ok && near(r.Fact(v, "warm: round trips before the first byte"), 1)
-					if handshake > 0 {
-						ok = ok && near(r.Fact(v, "TLS: round trips"), handshake)
+			want := map[string]float64{
+				// The name, TCP, TLS, and the question itself.
+				"cold: first byte": (3+handshake)*rtt + think, "warm: first byte": rtt + think,
+				"round trip, measured beside": rtt,
+			}
+			if handshake > 0 {
+				want["cold: TLS"] = handshake * rtt
+			}
+			least := map[string]float64{}
+			for range tries {
+				r := labtest.Run(t, theLab(t), "network=link&delay=100&size=1&warm=1&parallel=1&think=40&stay=0&tls="+tls)
+				near := true
+				for name, ms := range want {
+					for _, v := range []string{"h1", "h2"} {
+						got := r.Fact(v, name)
+						if got < ms {
+							t.Errorf("%s: %s took %.1f ms, which is less than it can", v, name, got)
+						}
+						if before, known := least[v+name]; known {
+							got = min(got, before)
+						}
+						least[v+name] = got
+						near = near && got < ms+tolerance
 					}
 				}
-				return ok
-			})
+				sameInTrips(t, r)
+				if near || t.Failed() {
+					return
+				}
+			}
+			t.Errorf("at best %v, want %v and at most %d more", least, want, tolerance)
 		})
 	}
 }
 
-func TestThePartsAreTheWhole(t *testing.T) {
-	r := labtest.Run(t, theLab(t), "network=link&delay=20&think=100&certificate=50&stay=0")
+// sameInTrips checks that the times told in round trips are those told in
+// milliseconds.
+func sameInTrips(t *testing.T, r *labtest.Running) {
+	t.Helper()
 	for _, v := range []string{"h1", "h2"} {
-		sum := 0.0
-		for part, least := range map[string]float64{"DNS": 40, "connect": 40, "TLS": 90, "wait": 140} {
-			took := r.Fact(v, "cold: "+part)
-			if took < least {
-				t.Errorf("%s: %s took %.1f ms, which is less than it can", v, part, took)
+		rtt := r.Fact(v, "round trip, measured beside")
+		for _, which := range []string{"cold", "warm"} {
+			got, want := r.Fact(v, which+": round trips before the first byte"), (r.Fact(v, which+": first byte")-40)/rtt
+			if math.Abs(got-want) > 0.01 {
+				t.Errorf("%s, %s: %.2f round trips, want %.2f", v, which, got, want)
 			}
-			sum += took
 		}
-		if whole := r.Fact(v, "cold: first byte"); sum > whole+1 || sum < 0.7*whole {
-			t.Errorf("%s: the parts are %.1f ms, the whole is %.1f ms", v, sum, whole)
+	}
+}
+
+func TestThePartsAreTheWhole(t *testing.T) {
+	const tries = 6
+	for try := 1; ; try++ {
+		r := labtest.Run(t, theLab(t), "network=link&delay=20&think=100&certificate=50&warm=0&parallel=1&stay=0")
+		covered := true
+		for _, v := range []string{"h1", "h2"} {
+			sum := 0.0
+			for part, least := range map[string]float64{"DNS": 40, "connect": 40, "TLS": 90, "wait": 140} {
+				took := r.Fact(v, "cold: "+part)
+				if took < least {
+					t.Errorf("%s: %s took %.1f ms, which is less than it can", v, part, took)
+				}
+				sum += took
+			}
+			whole := r.Fact(v, "cold: first byte")
+			if sum > whole+1 {
+				t.Errorf("%s: the parts are %.1f ms, more than the whole, %.1f ms", v, sum, whole)
+			}
+			covered = covered && sum > 0.9*whole
+			if rtt := r.Fact(v, "round trip, measured beside"); rtt < 40 {
+				t.Errorf("a round trip of %.1f ms over 20 ms each way", rtt)
+			}
 		}
-		if rtt := r.Fact(v, "round trip, measured beside"); rtt < 40 {
-			t.Errorf("a round trip of %.1f ms over 20 ms each way", rtt)
+		if covered {
+			return
+		}
+		if try == tries { // between two parts a busy machine does something else
+			t.Fatal("more than a tenth of the time is in no part")
 		}
 	}
 }
@@ -90,10 +119,19 @@ func TestThePartsAreTheWhole(t *testing.T) {
 func TestManyAtOnce(t *testing.T) {
 	for _, network := range []string{"loopback", "link"} {
 		t.Run(network, func(t *testing.T) {
-			r := labtest.Run(t, theLab(t), "delay=10&warm=2&parallel=6&think=100&stay=0&network="+network)
+			const tries = 6
+			var r *labtest.Running
+			for range tries {
+				// The server thinks long enough for all six to be on their way before
+				// the first is answered, unless the machine stands still.
+				r = labtest.Run(t, theLab(t), "delay=10&warm=1&parallel=6&think=500&size=1&stay=0&network="+network)
+				if r.Fact("h1", "at once: connections opened") == 5 {
+					break
+				}
+			}
 			for v, c := range map[string]struct{ opened, all, reused float64 }{
-				"h1": {5, 6, 3}, // one of the six takes the warm connection
-				"h2": {0, 1, 8},
+				"h1": {5, 6, 2}, // one of the six takes the warm connection
+				"h2": {0, 1, 7},
 			} {
 				if got := r.Fact(v, "at once: connections opened"); got != c.opened {
 					t.Errorf("%s opened %.0f connections for six at once, want %.0f", v, got, c.opened)
@@ -104,8 +142,8 @@ func TestManyAtOnce(t *testing.T) {
 				if got := r.Fact(v, "on a connection that was there"); got != c.reused {
 					t.Errorf("%s: %.0f requests on a used connection, want %.0f", v, got, c.reused)
 				}
-				if got := r.Fact(v, "answers"); got != 9 {
-					t.Errorf("%s: %.0f answers, want 9", v, got)
+				if got := r.Fact(v, "answers"); got != 8 {
+					t.Errorf("%s: %.0f answers, want 8", v, got)
 				}
 			}
 		})

@@ -17,7 +17,6 @@ type probe struct {
 	p      Params
 	run    *lab.Run
 	target *target
-	name   string
 
 	mu    sync.Mutex
 	used  map[int]int // connections: requests on each
@@ -26,11 +25,11 @@ type probe struct {
 	later int         // by the buttons
 }
 
-func newProbe(p Params, r *lab.Run, t *target, name string) *probe {
+func newProbe(p Params, r *lab.Run, t *target) *probe {
 	if t.own == nil { // somebody else's server is asked little
 		p.Warm, p.Parallel = min(p.Warm, 3), min(p.Parallel, 2)
 	}
-	return &probe{p: p, run: r, target: t, name: name, used: map[int]int{}}
+	return &probe{p: p, run: r, target: t, used: map[int]int{}}
 }
 
 // maxRedirects is how many are followed.
@@ -80,10 +79,10 @@ func (p *probe) first(ctx context.Context) (res result, ok bool) {
 		if res, ok = p.ask(ctx, lane); !ok || res.next == nil {
 			return res, ok
 		}
-		p.run.Note("%s: status %d leads to %s.", p.name, res.status, res.next.Redacted())
+		p.run.Note("Status %d leads to %s.", res.status, res.next.Redacted())
 		p.target.url = res.next
 	}
-	p.run.Note("%s: no more than %d redirects are followed.", p.name, maxRedirects)
+	p.run.Note("No more than %d redirects are followed.", maxRedirects)
 	return res, true
 }
 
@@ -92,15 +91,15 @@ func (p *probe) ask(ctx context.Context, lane string) (result, bool) {
 	res, err := p.request(ctx, lane, p.target.url)
 	if err != nil {
 		if ctx.Err() == nil {
-			p.run.Note("%s, %s: no answer: %s.", p.name, lane, reason(err))
+			p.run.Note("%s: no answer: %s.", lane, reason(err))
 		}
 		return res, false
 	}
 	if res.late {
-		p.run.Note("%s, %s: a connection was begun for it, but another one was free before that was ready.", p.name, lane)
+		p.run.Note("%s: a connection was begun for it, but another one was free before that was ready.", lane)
 	}
 	if res.cut {
-		p.run.Note("%s, %s: only the first %d bytes were read.", p.name, lane, maxBody)
+		p.run.Note("%s: only the first %d bytes were read.", lane, maxBody)
 	}
 	p.mu.Lock()
 	p.asked++
@@ -166,7 +165,7 @@ func (p *probe) more(ctx context.Context, what string) {
 	n := p.later
 	p.mu.Unlock()
 	if n > maxLater || p.target.own == nil && n > 5 {
-		p.run.Note("%s: that is enough.", p.name)
+		p.run.Note("That is enough.")
 		return
 	}
 	p.ask(ctx, fmt.Sprintf("%s %d", what, n))

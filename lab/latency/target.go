@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -92,10 +93,13 @@ func checkURL(u *url.URL) error {
 	return nil
 }
 
-// reason says in a few words why a request came to nothing.
+// reason says in a few words, for the visitor, why a request came to nothing.
 func reason(err error) string {
 	if refused, ok := errors.AsType[*guard.Refused](err); ok {
 		return refused.Error()
+	}
+	if dns, ok := errors.AsType[*net.DNSError](err); ok { // whose server was asked is ours to know
+		return fmt.Sprintf("looking up %q: %s", dns.Name, dns.Err)
 	}
 	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		return wrapped.Err.Error()

@@ -110,11 +110,11 @@ func TestRedirectsAreFollowedAndChecked(t *testing.T) {
 		note    string
 		answers float64
 	}{
-		"/there":   {"status 302 leads to http://example.com/ok", 2},
+		"/there":   {"Status 302 leads to http://example.com/ok", 2},
 		"/private": {"10.0.0.1 is a private one", 0},
 		"/file":    {"neither https nor http", 0},
 		"/inside":  {"connecting to inside.example is not allowed here: it leads to 169.254.169.254, a link-local address", 1},
-		"/loop":    {"no more than 3 redirects", 4},
+		"/loop":    {"No more than 3 redirects", 4},
 		"/big":     {"only the first 1000000 bytes", 1},
 	} {
 		notes, facts, lanes := outside(t, "http://example.com"+path, "warm=0&parallel=1&protocol=h1")

@@ -112,7 +112,7 @@ func (d *download) whole(ctx context.Context) error {
 	if resp.StatusCode != http.StatusOK {
 		d.run.Note("Waiting for the tokens of the whole file at once: %s, %q.", resp.Status, string(said))
 	}
-	d.run.Fact("WaitN of the whole file: status", float64(resp.StatusCode), "")
+	d.run.Fact("download, all tokens at once: status", float64(resp.StatusCode), "")
 	return nil
 }
 
@@ -151,10 +151,10 @@ func (d *download) measured(ctx context.Context) error {
 	took := time.Since(began)
 	got := float64(total) / kilobyte / took.Seconds()
 	end(fmt.Sprintf("%d bytes in %.2f s", total, took.Seconds()))
-	d.run.Fact("received", float64(total)/kilobyte, "kB")
-	d.run.Fact("took", took.Seconds(), "s")
-	d.run.Fact("rate", got, "kB/s")
-	d.run.Fact("rate, of the one set", 100*got/float64(d.p.Bandwidth), "%")
+	d.run.Fact("download: received", float64(total)/kilobyte, "kB")
+	d.run.Fact("download: took", took.Seconds(), "s")
+	d.run.Fact("download: rate", got, "kB/s")
+	d.run.Fact("download: rate, of the one set", 100*got/float64(d.p.Bandwidth), "%")
 	return nil
 }
 

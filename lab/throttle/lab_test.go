@@ -95,14 +95,14 @@ func TestADownloadHasTheRateThatIsSet(t *testing.T) {
 			const tries = 8
 			for try := 1; ; try++ {
 				r := labtest.Run(t, theLab(t), "part=bandwidth&bandwidth=200&chunk=10&file=250&delay=5&stay=0&network="+network)
-				within(t, r, "bandwidth", "received", 250, 250)
-				within(t, r, "bandwidth", "WaitN of the whole file: status", 500, 500)
-				within(t, r, "bandwidth", "rate, of the one set", 0, 101) // never more
+				within(t, r, "bandwidth", "download: received", 250, 250)
+				within(t, r, "bandwidth", "download, all tokens at once: status", 500, 500)
+				within(t, r, "bandwidth", "download: rate, of the one set", 0, 101) // never more
 				if n := r.Count(func(e trace.Event) bool { return e.Kind == trace.Sample && e.Name == "received" }); n < 2 {
 					t.Errorf("the chart has %d points", n)
 				}
 				// A machine that stands still now and then makes it slower.
-				if got := r.Fact("bandwidth", "rate, of the one set"); got > 90 {
+				if got := r.Fact("bandwidth", "download: rate, of the one set"); got > 90 {
 					return
 				} else if try == tries {
 					t.Fatalf("at most %.0f %% of the rate that is set", got)
@@ -115,7 +115,7 @@ func TestADownloadHasTheRateThatIsSet(t *testing.T) {
 func TestASlowerLinkIsTheLimit(t *testing.T) {
 	r := labtest.Run(t, theLab(t), "network=link&delay=5&rate=400&part=bandwidth&file=60&bandwidth=100&stay=0")
 	// 400 kbit/s are 50 kB/s, headers of packets included; a busy machine makes it less.
-	within(t, r, "bandwidth", "rate", 10, 50)
+	within(t, r, "bandwidth", "download: rate", 10, 50)
 }
 
 func TestTheCacheOfBucketsIsBounded(t *testing.T) {

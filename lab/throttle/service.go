@@ -104,7 +104,7 @@ func (s *service) decided(d decision) {
 
 // forgotten notes that a bucket was pushed out by a newer one.
 func (s *service) forgotten(bucket string) {
-	s.run.Note("%s: the bucket of %s was forgotten to make room. Should it come back, it begins with a full one.", perClient, bucket)
+	s.run.Note("The bucket of %s was forgotten to make room. Should it come back, it begins with a full one.", bucket)
 }
 
 // sampleEvery is how often the buckets are looked at.
