@@ -331,6 +331,28 @@ test('the seventeenth offer is busy, and a known id does not ask twice', async (
   assert.deepEqual(frames.map((f) => f.code), ['busy']);
 });
 
+test('an id goes in one direction at a time', async (t) => {
+  const { files, frames, say } = hostile(t);
+  const [out] = files.offer([file('f', 'x')]);
+  await settle();
+  const theirs = { t: 'offer', id: out.id, name: 'g', size: 3, mime: '' };
+  say(theirs);
+  await settle();
+  assert.deepEqual([frames[1].t, frames[1].id, frames[1].code], ['cancel', out.id, 'busy']);
+  assert.equal(out.state, 'offered');
+  assert.ok(!files.broken);
+  say({ t: 'cancel', id: out.id, code: 'busy', message: '' });
+  say(theirs); // ours waits in its queue, so now the id is free
+  await settle();
+  assert.equal(out.state, 'queued');
+  assert.deepEqual(files.transfers.map((x) => [x.dir, x.state]), [['out', 'queued'], ['in', 'waiting']]);
+  say({ t: 'pause', id: out.id });
+  say({ t: 'cancel', id: out.id, code: 'cancelled', message: '' });
+  await settle();
+  assert.equal(files.transfers[1].state, 'cancelled');
+  assert.equal(out.state, 'queued');
+});
+
 test('a name that is made to be read backwards is not', async (t) => {
   const { files, say } = hostile(t);
   say({ t: 'offer', id: ID, name: 'report\u202Efdp.exe', size: 1, mime: '' });

@@ -6,7 +6,7 @@ import { Probe } from '../static/js/net/probe.js';
 import { channelPair, cut, puppet, settle, until } from './channel.js';
 
 function talk(t, Kind) {
-  const [a, b] = [new Kind(), new Kind()];
+  const [a, b] = [new Kind(true), new Kind(false)]; // a Bench wants to know who offers
   const connect = () => {
     const [x, y] = channelPair();
     a.attach(x);
@@ -18,7 +18,7 @@ function talk(t, Kind) {
 }
 
 function against(t, Kind) {
-  const mine = new Kind();
+  const mine = new Kind(false);
   const [x, y] = channelPair();
   mine.attach(x);
   t.after(() => mine.detach());
@@ -135,12 +135,28 @@ test('bench: one at a time; refused, stopped, cut', async (t) => {
   assert.ok(!a.running && !b.running);
 });
 
-test('bench: crossing requests refuse each other', async (t) => {
+test('bench: when requests cross, that of the offerer goes first', async (t) => {
   const { a, b, connect } = talk(t, Bench);
   connect();
   const results = await Promise.allSettled([a.run({ dir: 'send', ms: 100 }), b.run({ dir: 'send', ms: 100 })]);
-  assert.deepEqual(results.map((r) => r.status), ['rejected', 'rejected']);
-  assert.match(results[0].reason.message, /going on/);
+  assert.deepEqual(results.map((r) => r.status), ['fulfilled', 'rejected']);
+  assert.match(results[1].reason.message, /same moment/);
+  await settle();
+  assert.ok((await b.run({ dir: 'send', ms: 100 })).bytes > 0, 'and the next is possible');
+});
+
+test('bench: a refusal of what was withdrawn is nothing, though the ids are the same', async (t) => {
+  const { mine, say, frames } = against(t, Bench);
+  const run = mine.run({ dir: 'send', ms: 100 });
+  const withdrawn = assert.rejects(run, /same moment/);
+  await settle();
+  const { id } = frames[0];
+  say({ t: 'run', id, dir: 'send', ms: 1000 });
+  say({ t: 'refuse', id, message: 'busy' });
+  await settle();
+  await withdrawn;
+  assert.deepEqual(frames.map((f) => f.t), ['run', 'ready']);
+  assert.ok(mine.running);
 });
 
 test('bench: nonsense is refused or ends it, unasked filler is dropped', async (t) => {

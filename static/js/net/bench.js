@@ -6,10 +6,6 @@ import { Conversation, intField, stringField } from './conversation.js';
 import { Probe } from './probe.js';
 
 const FILLER = new Uint8Array(48 << 10);
-const LOW_WATER = 128 << 10; // bytes waiting in the channel
-const FIRST_WATER = 512 << 10; // high water before the first progress tells the rate
-const HIGH_WATER = 4 << 20;
-const AHEAD = 0.4; // seconds of filler in the channel: enough to fill the pipe, little to wait for at the end
 const PROGRESS = 200; // ms
 const ANSWER = 10_000; // ms without an answer, or without a byte
 const MAX_ID = 2 ** 31 - 1;
@@ -41,17 +37,19 @@ export class Bench extends Conversation {
   /** of the last run, whoever asked @type {(BenchResult & {dir: 'send'|'receive'})|null} */
   result = null;
 
+  #offerer;
   /** @type {Run|null} */
   #run = null;
   #nextId = 1 + Math.floor(Math.random() * 2 ** 20);
-  #water = FIRST_WATER;
   /** gives up waiting @type {ReturnType<typeof setTimeout>|undefined} */
   #watch;
   /** ends the sending @type {ReturnType<typeof setTimeout>|undefined} */
   #deadline;
 
-  constructor() {
+  /** @param {boolean} offerer of the link: its request goes first when two cross */
+  constructor(offerer) {
     super();
+    this.#offerer = offerer;
     this.probe.addEventListener('rtt', (e) => {
       this.dispatchEvent(new CustomEvent('rtt', { detail: /** @type {CustomEvent} */ (e).detail }));
     });
@@ -89,9 +87,6 @@ export class Bench extends Conversation {
   }
 
   /** @override */
-  get lowWater() { return LOW_WATER; }
-
-  /** @override */
   drained() { this.#fill(); }
 
   /** @override */
@@ -109,7 +104,10 @@ export class Bench extends Conversation {
     if (!run || run.id !== id) return; // about one that is over
     switch (frame.t) {
       case 'ready': return this.#ready(run);
-      case 'refuse': return this.#abandon(`Refused: ${stringField(frame, 'message', 0, 1000)}`);
+      // The other side may have chosen the same id for a run of its own.
+      case 'refuse':
+        if (run.mine) this.#abandon(`Refused: ${stringField(frame, 'message', 0, 1000)}`);
+        return;
       case 'progress': return this.#told(run, frame);
       case 'result': return this.#told(run, frame, true);
       case 'end': return this.#ended(run);
@@ -143,6 +141,8 @@ export class Bench extends Conversation {
       this.sendFrame({ t: 'refuse', id, message: 'dir is send or receive, ms is 100 to 30000' });
       return;
     }
+    // It has not heard our request yet, and will refuse it.
+    if (!this.#offerer && this.#run?.mine && this.#run.phase === 'asked') this.#abandon('The other side asked at the same moment.');
     if (this.#run) {
       this.sendFrame({ t: 'refuse', id, message: 'a measurement is going on' });
       return;
@@ -174,13 +174,12 @@ export class Bench extends Conversation {
     run.phase = 'moving';
     this.#expect(ANSWER);
     if (run.dir === 'receive') return;
-    this.#water = FIRST_WATER;
     this.#deadline = setTimeout(() => this.#endSending(), run.limit);
     this.#fill();
   }
 
   #fill() {
-    while (this.#run?.dir === 'send' && this.#run.phase === 'moving' && this.buffered < this.#water) {
+    while (this.#run?.dir === 'send' && this.#run.phase === 'moving' && this.hasRoom()) {
       if (!this.sendRaw(FILLER)) return;
     }
   }
@@ -203,9 +202,7 @@ export class Bench extends Conversation {
     run.ms = ms;
     this.#expect(ANSWER);
     if (last) return this.#finish(run);
-    const rate = this.#progressed(run);
-    this.#water = Math.min(HIGH_WATER, Math.max(LOW_WATER * 2, rate * AHEAD));
-    this.#fill();
+    this.#progressed(run);
   }
 
   /** The last of the filler arrived. @param {Run} run */
@@ -215,13 +212,12 @@ export class Bench extends Conversation {
     this.#finish(run);
   }
 
-  /** @param {Run} run @returns {number} bytes a second over the last step */
+  /** @param {Run} run */
   #progressed(run) {
     const before = run.progress ?? { bytes: 0, ms: 0 };
     const rate = run.ms > before.ms ? Math.max(0, ((run.bytes - before.bytes) * 1000) / (run.ms - before.ms)) : 0;
     run.progress = { id: run.id, dir: run.dir, bytes: run.bytes, ms: run.ms, rate };
     this.dispatchEvent(new CustomEvent('progress', { detail: run.progress }));
-    return rate;
   }
 
   /** @param {Run} run */

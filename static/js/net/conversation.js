@@ -1,6 +1,7 @@
 // @ts-check
 // What the conversations on the data channels have in common: a channel that comes and goes with the sessions,
 // JSON frames, and the end of it when the other side breaks the rules of peer/PROTOCOL.md.
+import { Water } from './water.js';
 
 /**
  * The part of RTCDataChannel that a conversation needs.
@@ -81,14 +82,20 @@ export class Conversation extends EventTarget {
   #channel = null;
   /** @type {AbortController|null} */
   #listeners = null;
+  #water = new Water();
   /** why the conversation on this channel ended, '' while it goes on */
   broken = '';
 
   /** There is an open channel, and nobody broke the rules on it. */
   get open() { return this.#channel?.readyState === 'open' && !this.broken; }
 
-  /** Bytes handed to the channel that have not left yet. */
-  get buffered() { return this.#channel?.bufferedAmount ?? 0; }
+  /** There is room for bulk data; if not, drained is called once there is. */
+  hasRoom() {
+    const channel = this.#channel;
+    if (!channel) return false;
+    channel.bufferedAmountLowThreshold = this.#water.low;
+    return this.#water.hasRoom(channel.bufferedAmount, performance.now());
+  }
 
   /**
    * Goes on over this channel. What was on the one before is cut.
@@ -100,9 +107,12 @@ export class Conversation extends EventTarget {
     this.#listeners = new AbortController();
     const { signal } = this.#listeners;
     channel.binaryType = 'arraybuffer';
-    channel.bufferedAmountLowThreshold = this.lowWater;
+    this.#water.reset();
     channel.addEventListener('message', (e) => this.#receive(/** @type {MessageEvent} */ (e).data), { signal });
-    channel.addEventListener('bufferedamountlow', () => { if (this.open) this.drained(); }, { signal });
+    channel.addEventListener('bufferedamountlow', () => {
+      this.#water.look(channel.bufferedAmount, performance.now());
+      if (this.open) this.drained();
+    }, { signal });
     channel.addEventListener('close', () => this.detach(), { signal });
     channel.addEventListener('open', () => this.opened(), { signal });
     if (channel.readyState === 'open') this.opened();
@@ -148,15 +158,13 @@ export class Conversation extends EventTarget {
     this.#end(message);
   }
 
-  /** bufferedAmountLowThreshold, bytes */
-  get lowWater() { return 0; }
   /** the channel is open */
   opened() {}
   /** the channel is gone */
   cut() {}
   /** the conversation ended, though the channel is there @param {string} message */
   failed(message) { void message; }
-  /** bufferedAmount is below lowWater */
+  /** there is room again */
   drained() {}
   /** throws ProtocolError @param {Frame} frame */
   frame(frame) { void frame; }

@@ -14,8 +14,6 @@ import { HEADER } from './transfer.js';
 /** @typedef {import('./conversation.js').Frame} Frame */
 
 const MAX_OPEN = 16; // transfers in one direction
-const HIGH_WATER = 4 << 20; // bytes waiting in the channel
-const LOW_WATER = 1 << 20;
 const TICK = 250; // ms: acks and rates
 const CHANGE = 100; // ms between two 'change'
 const KEPT = 200; // transfers that are over
@@ -77,9 +75,6 @@ export class Files extends Conversation {
   }
 
   /** @override */
-  get lowWater() { return LOW_WATER; }
-
-  /** @override */
   opened() { this.#pump(); }
 
   /** @override */
@@ -99,7 +94,8 @@ export class Files extends Conversation {
     if (!['accept', 'ack', 'pause', 'resume', 'end', 'done', 'cancel'].includes(frame.t)) return;
     const id = idField(frame);
     const out = this.#out.get(id);
-    const transfer = out ?? this.#in.get(id);
+    // An id is in use in one direction at a time; ours may wait until theirs is over.
+    const transfer = out?.open ? out : this.#in.get(id) ?? out;
     if (!transfer) return; // one that is over, or never was: nothing to stop
     switch (frame.t) {
       case 'accept': return this.#guard(transfer, () => out?.accepted(intField(frame, 'offset', 0, Number.MAX_SAFE_INTEGER)));
@@ -128,15 +124,15 @@ export class Files extends Conversation {
     if (/[/\\\u0000-\u001f\u007f]/.test(name) || name === '.' || name === '..') throw new ProtocolError('offer: name is not a bare file name');
     const size = intField(frame, 'size', 0, Number.MAX_SAFE_INTEGER);
     const mime = frame.mime === undefined ? '' : stringField(frame, 'mime', 0, 255);
-    if (this.#out.has(id)) throw new ProtocolError('offer: id is one of ours');
     const known = this.#in.get(id);
     if (known) {
       if (known.size !== size) known.give('failed', 'bad-frame', 'offered again with another size');
       else known.offeredAgain();
       return;
     }
-    if (count(this.#in) >= MAX_OPEN) {
-      this.sendFrame({ t: 'cancel', id, code: 'busy', message: `${MAX_OPEN} transfers are open` });
+    const busy = this.#out.get(id)?.open ? 'the same id is on its way to you' : count(this.#in) >= MAX_OPEN ? `${MAX_OPEN} transfers are open` : '';
+    if (busy) {
+      this.sendFrame({ t: 'cancel', id, code: 'busy', message: busy });
       return;
     }
     const transfer = new InTransfer({ id, name, size, mime }, this.#host);
@@ -174,7 +170,7 @@ export class Files extends Conversation {
       while (this.#pumpAgain && this.open) {
         this.#pumpAgain = false;
         this.#offerNext();
-        while (this.open && this.buffered < HIGH_WATER && this.#sendOne());
+        while (this.open && this.hasRoom() && this.#sendOne());
       }
     } finally {
       this.#pumping = false;
@@ -186,7 +182,7 @@ export class Files extends Conversation {
     const now = performance.now();
     for (const transfer of this.#out.values()) {
       if (places <= 0) return;
-      if (!transfer.offerable(now)) continue;
+      if (!transfer.offerable(now) || this.#in.get(transfer.id)?.open) continue;
       transfer.offer();
       places--;
     }

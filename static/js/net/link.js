@@ -57,7 +57,8 @@ export class Link extends EventTarget {
   choice;
   chat = new Chat();
   files = new Files();
-  bench = new Bench();
+  /** @type {Bench} */
+  bench;
 
   #options;
   #offerer;
@@ -89,6 +90,7 @@ export class Link extends EventTarget {
     this.peer = options.peer;
     this.choice = options.choice;
     this.#offerer = offersTo(options.self, options.peer);
+    this.bench = new Bench(this.#offerer);
     this.#recovery = new Recovery({
       offerer: this.#offerer,
       restart: () => this.restartIce(),

@@ -6,7 +6,9 @@ import { fromHex, randomId } from './id.js';
 import { Sha256 } from './sha256.js';
 import { CHUNK, HEADER, Transfer, WINDOW } from './transfer.js';
 
-const BUSY_WAIT = 2000; // ms before a refused offer is tried again
+// ms before a refused offer is tried again, and as much again by chance: two that offer each other the same id would
+// otherwise do so for ever at the same moment.
+const BUSY_WAIT = 2000;
 
 /** queued → offered → active → verifying → done; interrupted is offered again. */
 export class OutTransfer extends Transfer {
@@ -121,7 +123,7 @@ export class OutTransfer extends Transfer {
   cancelledRemotely(code, message) {
     if (code === 'busy' && this.phase === 'offered') {
       this.phase = 'queued';
-      this.#notBefore = performance.now() + BUSY_WAIT;
+      this.#notBefore = performance.now() + BUSY_WAIT * (1 + Math.random());
       this.host.changed();
     } else {
       super.cancelledRemotely(code, message);
