@@ -16,17 +16,27 @@ import (
 	"peerlab/trace"
 )
 
-// burst is many requests, so many at a time.
+// burst is many requests to one place, so many at a time.
 type burst struct {
 	run         *lab.Run
 	client      *http.Client
-	requests    int
+	requests    int // in all
 	concurrency int
 	url         func(n int) string
 
+	busy time.Duration // so far
+
 	mu     sync.Mutex
 	times  *hdrhistogram.Histogram // microseconds
+	count  int
 	failed int
+}
+
+func newBurst(r *lab.Run, h *lab.Host, p Params, url func(n int) string) *burst {
+	return &burst{
+		run: r, client: newClient(h, p.Concurrency, nil), requests: p.Load, concurrency: p.Concurrency, url: url,
+		times: hdrhistogram.New(shortest, longest, digits),
+	}
 }
 
 // The histogram holds a microsecond to a minute, to three digits.
@@ -41,11 +51,11 @@ const maxSamples = 200
 
 // region burst
 
-// fire sends the requests. Each of the workers sends its next one when it has
-// the answer to the last, so a slow server is asked less: the latencies are what
-// each request took, not what people would wait who come at their own pace.
-func (b *burst) fire(ctx context.Context) {
-	b.times = hdrhistogram.New(shortest, longest, digits)
+// fire sends the next n of the requests. Each of the workers sends another one
+// when it has the answer to the last, so a slow server is asked less: the
+// latencies are what each request took, not what people would wait who come at
+// their own pace.
+func (b *burst) fire(ctx context.Context, n int) {
 	var next atomic.Int64
 	var workers sync.WaitGroup
 	begin := time.Now()
@@ -53,16 +63,16 @@ func (b *burst) fire(ctx context.Context) {
 		workers.Add(1)
 		b.run.Go(func(context.Context) error {
 			defer workers.Done()
-			for n := next.Add(1); int(n) <= b.requests && ctx.Err() == nil; n = next.Add(1) {
+			for i := int(next.Add(1)); i <= n && ctx.Err() == nil; i = int(next.Add(1)) {
 				sent := time.Now()
-				err := b.one(ctx, int(n))
-				b.took(int(n), time.Since(sent), err)
+				err := b.one(ctx, i)
+				b.took(time.Since(sent), err)
 			}
 			return nil
 		})
 	}
 	workers.Wait()
-	b.facts(time.Since(begin))
+	b.busy += time.Since(begin)
 }
 
 // endregion
@@ -87,30 +97,34 @@ func (b *burst) one(ctx context.Context, n int) error {
 	return nil
 }
 
-// took notes what became of request n.
-func (b *burst) took(n int, d time.Duration, err error) {
+// took notes what became of a request.
+func (b *burst) took(d time.Duration, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.count++
 	if err != nil {
 		b.failed++
 		return
 	}
 	b.times.RecordValue(min(max(d.Microseconds(), shortest), longest)) // within its bounds it can't fail
-	if every := (b.requests + maxSamples - 1) / maxSamples; n%every == 0 {
+	if every := (b.requests + maxSamples - 1) / maxSamples; b.count%every == 0 {
 		b.run.Sample(trace.HTTP, "client", "latency", milliseconds(d), "ms")
 	}
 }
 
 // facts tells the percentiles, and shows the histogram as a table.
-func (b *burst) facts(took time.Duration) {
+func (b *burst) facts() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.count == 0 {
+		return
+	}
 	done := b.times.TotalCount()
 	if done > 0 {
 		for _, q := range []float64{50, 95, 99} {
 			b.run.Fact(fmt.Sprintf("latency, p%g", q), float64(b.times.ValueAtQuantile(q))/1000, "ms")
 		}
-		b.run.Fact("burst", float64(done)/took.Seconds(), "requests/s")
+		b.run.Fact("burst", float64(done)/b.busy.Seconds(), "requests/s")
 		b.histogram()
 	}
 	b.run.Fact("burst: requests that failed", float64(b.failed), "requests")
@@ -135,8 +149,8 @@ func (b *burst) histogram() {
 	}
 	for _, r := range rows {
 		if r.count > 0 {
-			bar := strings.Repeat("█", int((r.count*24+most-1)/most))
-			b.run.State(trace.HTTP, "client", fmt.Sprintf("latency up to %g ms", float64(r.upTo)/1000), fmt.Sprintf("%s %d", bar, r.count))
+			bar := strings.Repeat("█", int((r.count*12+most-1)/most))
+			b.run.State(trace.HTTP, "client", fmt.Sprintf("≤ %g ms", float64(r.upTo)/1000), fmt.Sprintf("%s %d", bar, r.count))
 		}
 	}
 }

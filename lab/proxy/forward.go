@@ -159,6 +159,12 @@ func openForward(ctx context.Context, r *lab.Run, p Params) (*forwarding, error)
 	if s.client, err = r.Host("client"); err != nil {
 		return nil, err
 	}
+	l, err := host.Listen("tcp", ":3128")
+	if err != nil {
+		return nil, err
+	}
+	r.State(trace.App, "client", "asks", "proxy:3128")
+	r.State(trace.App, "proxy", "listens on", l.Addr().String())
 	home, err := r.Host("origin")
 	if err != nil {
 		return nil, err
@@ -171,12 +177,7 @@ func openForward(ctx context.Context, r *lab.Run, p Params) (*forwarding, error)
 		own:     []string{s.origin.address(), s.origin.l.Addr().String()},
 		outside: r.Network() == lab.Loopback, dial: host.DialContext,
 	}, p.Idle)
-	l, err := host.Listen("tcp", ":3128")
-	if err != nil {
-		return nil, err
-	}
 	r.Live("proxy", l.Addr().String())
-	r.State(trace.App, "proxy", "listens on", l.Addr().String())
 	serve(r, newServer(ctx, r, s.watch.handler(s.forward)), &door{Listener: l, run: r, from: map[string]int{}})
 	return s, nil
 }

@@ -4,10 +4,12 @@ import (
 	"context"
 	"embed"
 	"fmt"
+	"net/http"
 	"net/url"
 	"time"
 
 	"peerlab/lab"
+	"peerlab/trace"
 )
 
 //go:embed lab.md reverse.go retry.go pool.go forward.go gate.go tunnel.go burst.go
@@ -21,7 +23,7 @@ type Params struct {
 	Requests    int           `lab:"requests" label:"Requests in turn" default:"12" max:"100" unit:"requests" help:"while the first upstream dies and comes back"`
 	Pace        time.Duration `lab:"pace" label:"Pace" default:"40" max:"2000" unit:"ms" help:"between two requests in turn"`
 	Rest        time.Duration `lab:"rest" label:"Rest" default:"1000" max:"10000" unit:"ms" help:"for an upstream that failed"`
-	Load        int           `lab:"load" label:"Burst" default:"300" max:"2000" unit:"requests" help:"sent through each proxy, and past them; 0: none"`
+	Load        int           `lab:"load" label:"Burst" default:"150" max:"1000" unit:"requests" help:"sent through each proxy, and past them; 0: none"`
 	Concurrency int           `lab:"concurrency" label:"At a time" default:"8" min:"1" max:"40" unit:"requests" help:"of the burst"`
 	Size        int           `lab:"size" label:"Answer" default:"512" max:"16384" unit:"bytes" help:"to each request of the burst"`
 	Pool        bool          `lab:"pool" label:"BufferPool" default:"true" help:"in the proxy that lasts"`
@@ -74,7 +76,7 @@ type stages struct {
 }
 
 // run is one run of the lab: open everything, show the reverse proxies, the
-// burst and the forward proxy, then stay open for visitors.
+// forward proxy and the burst, then stay open for visitors.
 func run(ctx context.Context, p Params, r *lab.Run) error {
 	s := &stages{run: r, p: p}
 	defer s.facts() // however it ends, what was measured is told
@@ -87,14 +89,14 @@ func run(ctx context.Context, p Params, r *lab.Run) error {
 			return err
 		}
 	}
-	if p.Part != "forward" && p.Load > 0 {
-		if err := s.bursts(ctx); err != nil {
-			return err
-		}
-	}
 	if s.forward != nil {
 		if err := s.forward.probe(ctx, p); err != nil {
 			s.failed(ctx, "the forward proxy", err)
+		}
+	}
+	if p.Part != "forward" && p.Load > 0 {
+		if err := s.bursts(ctx); err != nil {
+			return err
 		}
 	}
 	return s.stay(ctx)
@@ -150,31 +152,37 @@ func (s *stages) show(ctx context.Context, proxy *reverse) error {
 	return nil
 }
 
-// bursts sends the same load past the proxies and through each, one after the
-// other, so that none disturbs the next.
+// rounds is in how many parts a burst is sent. They take turns, so that what
+// else this machine does at the moment is not held against one of them.
+const rounds = 5
+
+// bursts sends the same load past the proxies and through each of them.
 func (s *stages) bursts(ctx context.Context) error {
 	direct := s.run.Variant("direct")
 	client, err := direct.Host("client")
 	if err != nil {
 		return err
 	}
+	direct.State(trace.App, "client", "asks", "the upstreams themselves, in turn")
 	ups, err := openUpstreams(ctx, direct, s.p.Upstreams, &dropped{})
 	if err != nil {
 		return err
 	}
 	path := fmt.Sprintf("/load?bytes=%d", s.p.Size)
-	s.burst(ctx, direct, client, func(n int) string { return "http://" + ups[n%len(ups)].address() + path })
+	all := []*burst{newBurst(direct, client, s.p, func(n int) string { return "http://" + ups[n%len(ups)].address() + path })}
 	for _, proxy := range s.reverse {
-		s.burst(ctx, proxy.run, proxy.client, func(int) string { return "http://proxy:80" + path })
+		all = append(all, newBurst(proxy.run, proxy.client, s.p, func(int) string { return "http://proxy:80" + path }))
+	}
+	for round := range rounds {
+		for _, b := range all {
+			b.fire(ctx, s.p.Load*(round+1)/rounds-s.p.Load*round/rounds)
+		}
+	}
+	for _, b := range all {
+		b.facts()
+		b.client.CloseIdleConnections()
 	}
 	return ctx.Err()
-}
-
-func (s *stages) burst(ctx context.Context, r *lab.Run, h *lab.Host, url func(int) string) {
-	c := newClient(h, s.p.Concurrency, nil)
-	defer c.CloseIdleConnections()
-	b := &burst{run: r, client: c, requests: s.p.Load, concurrency: s.p.Concurrency, url: url}
-	b.fire(ctx)
 }
 
 // act takes the actions, on the upstreams of every reverse proxy.
@@ -196,7 +204,7 @@ func (s *stages) act(ctx context.Context) error {
 }
 
 // beats is how often a client goes on asking while the lab stays open.
-const beats = 500 * time.Millisecond
+const beats = time.Second
 
 // stay keeps all open for visitors, with a request through each reverse proxy
 // now and then, so that the actions show.
@@ -206,6 +214,10 @@ func (s *stages) stay(ctx context.Context) error {
 	}
 	s.run.Note("All is done. The proxies stay open for %s, with a request through each now and then.", s.p.Stay)
 	over := time.After(s.p.Stay)
+	var clients []*http.Client
+	for _, proxy := range s.reverse {
+		clients = append(clients, newClient(proxy.client, 1, nil))
+	}
 	tick := time.NewTicker(beats)
 	defer tick.Stop()
 	for {
@@ -215,11 +227,8 @@ func (s *stages) stay(ctx context.Context) error {
 		case <-over:
 			return nil
 		case <-tick.C:
-			for _, proxy := range s.reverse {
-				c := newClient(proxy.client, 2, nil)
-				err := proxy.beat(ctx, c)
-				c.CloseIdleConnections()
-				if err != nil {
+			for i, proxy := range s.reverse {
+				if err := proxy.beat(ctx, clients[i]); err != nil {
 					return err
 				}
 			}

@@ -151,6 +151,12 @@ func openReverse(ctx context.Context, r *lab.Run, name string, p Params) (*rever
 	if s.client, err = r.Host("client"); err != nil {
 		return nil, err
 	}
+	l, err := host.Listen("tcp", ":80")
+	if err != nil {
+		return nil, err
+	}
+	r.State(trace.App, "client", "asks", "http://proxy:80") // lanes stand in the order they are first heard of
+	r.State(trace.App, "proxy", "listens on", l.Addr().String())
 	if s.ups, err = openUpstreams(ctx, r, p.Upstreams, s.drop); err != nil {
 		return nil, err
 	}
@@ -169,12 +175,7 @@ func openReverse(ctx context.Context, r *lab.Run, name string, p Params) (*rever
 	}
 	proxy, balance := newReverse(name, addresses, with)
 	s.balance = balance
-	l, err := host.Listen("tcp", ":80")
-	if err != nil {
-		return nil, err
-	}
 	r.Live("url", "http://"+l.Addr().String())
-	r.State(trace.App, "proxy", "listens on", l.Addr().String())
 	serve(r, newServer(ctx, r, s.watch.handler(proxy)), &door{Listener: l, run: r, from: map[string]int{}})
 	return s, nil
 }
