@@ -140,6 +140,10 @@ form.addEventListener('submit', (e) => {
 const known = cleanName(rememberedName());
 if (known) enter(known);
 else {
-  field.value = inventedName();
-  field.select();
+  // Somebody may have been faster than this script.
+  if (!field.value) {
+    field.value = inventedName();
+    field.select();
+  }
+  field.focus();
 }
