@@ -39,10 +39,11 @@ func (c *couple) commandLinePeer(t *testing.T) {
 		p := c.startPeer(t, "send", "--name", "Gopher", "--to", "Bob", room, file.path)
 		bob.accepts(file.name)
 		bob.completes("in", file, recovery)
-		bob.saves(file)
 		if code := p.Wait(patience); code != 0 {
 			t.Errorf("peer send: exit code %d", code)
 		}
+		bob.WaitFor(`!`+one("peer"), patience)
+		bob.saves(file) // which he may do when the sender is gone
 		p.WaitLine(`^`+file.sha256+`  10485760  `+regexp.QuoteMeta(file.name)+`$`, patience)
 	})
 

@@ -173,7 +173,7 @@ func (c *gathering) oddNames(t *testing.T) {
 	blank.Click(at("join"))
 	anna.sees("Emil")
 	blank.Click(at("my-name"))
-	blank.WaitFor(`document.querySelector('#main').dataset.phase === 'entry' && !document.querySelector('#entry').hidden`, patience)
+	blank.WaitFor(`document.readyState === 'complete' && document.querySelector('#main').dataset.phase === 'entry'`, patience)
 	anna.sees()
 	blank.Fill(at("name-input"), "Emilia")
 	blank.Click(at("join"))
