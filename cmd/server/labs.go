@@ -11,6 +11,7 @@ import (
 	"peerlab/lab"
 	"peerlab/lab/latency"
 	"peerlab/lab/proxy"
+	slownetwork "peerlab/lab/slow-network"
 	tcpserver "peerlab/lab/tcp-server"
 	"peerlab/lab/throttle"
 )
@@ -22,6 +23,7 @@ func labs() []func() (*lab.Lab, error) {
 		proxy.Lab,
 		throttle.Lab,
 		latency.Lab,
+		slownetwork.Lab,
 	}
 }
 

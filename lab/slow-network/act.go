@@ -24,7 +24,6 @@ func (ws *ways) act(ctx context.Context) error {
 		}
 	}
 	for {
-		var err error
 		select {
 		case <-ctx.Done():
 			return nil
@@ -39,17 +38,19 @@ func (ws *ways) act(ctx context.Context) error {
 			case "remove-toxics":
 				proxy.remove()
 			case "cut":
-				err = ws.cut(ctx, proxy, line)
+				ws.run.Go(func(ctx context.Context) error { return ws.cut(ctx, proxy, line) })
 			}
-		}
-		if err != nil {
-			return err
 		}
 	}
 }
 
-// cut interrupts what can be interrupted, for a while.
+// cut interrupts what can be interrupted, for a while; while it is, another
+// cut changes nothing.
 func (ws *ways) cut(ctx context.Context, p *proxy, line *netsim.Net) error {
+	if !ws.begin(&ws.dead) {
+		return nil
+	}
+	defer ws.end(&ws.dead)
 	link := line.Link()
 	dead := link
 	dead.Loss = 1

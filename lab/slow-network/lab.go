@@ -135,20 +135,34 @@ type ways struct {
 	p    Params
 	list []*way
 
-	mu   sync.Mutex
-	busy bool
+	mu         sync.Mutex
+	busy, dead bool // downloading; cut
+}
+
+// begin sets what, unless it is set.
+func (ws *ways) begin(what *bool) bool {
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	if *what {
+		return false
+	}
+	*what = true
+	return true
+}
+
+func (ws *ways) end(what *bool) {
+	ws.mu.Lock()
+	*what = false
+	ws.mu.Unlock()
 }
 
 // download has all of them download at the same time, unless they are at it.
 func (ws *ways) download(ctx context.Context) error {
-	ws.mu.Lock()
-	busy := ws.busy
-	ws.busy = true
-	ws.mu.Unlock()
-	if busy {
+	if !ws.begin(&ws.busy) {
 		ws.run.Note("The downloads are still going on.")
 		return nil
 	}
+	defer ws.end(&ws.busy)
 	var wg sync.WaitGroup
 	errs := make(chan error, len(ws.list))
 	for _, w := range ws.list {
@@ -162,9 +176,6 @@ func (ws *ways) download(ctx context.Context) error {
 	}
 	wg.Wait()
 	close(errs)
-	ws.mu.Lock()
-	ws.busy = false
-	ws.mu.Unlock()
 	for err := range errs {
 		if err != nil {
 			return err
