@@ -163,14 +163,17 @@ func (p runPage) Lasted() string {
 	return fmt.Sprintf("%.1f s", end.Sub(p.Log.Started()).Seconds())
 }
 
-// OnLink tells whether there are packets to be had.
-func (p runPage) OnLink() bool { return p.Settings.Network == lab.Link || p.Lab.Emulates }
+// OnLink tells whether the run is on the link, where nobody gets in.
+func (p runPage) OnLink() bool { return p.Settings.Network == lab.Link }
+
+// HasPackets tells whether there are packets to be had.
+func (p runPage) HasPackets() bool { return p.OnLink() || p.Lab.Emulates }
 
 // Views are the names of the drawings worth offering, the most telling first.
 func (p runPage) Views() string {
 	var names []string
 	for _, v := range p.Lab.Views {
-		if v != lab.Packets || p.OnLink() {
+		if v != lab.Packets || p.HasPackets() {
 			names = append(names, string(v))
 		}
 	}

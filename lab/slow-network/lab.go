@@ -16,12 +16,12 @@ var files embed.FS
 // Params are the parameters of a run. Delay, jitter, rate, loss and seed are
 // those every lab has.
 type Params struct {
-	Size  int           `lab:"size" label:"Download" default:"200" min:"1" max:"1000" unit:"kB" help:"1 kB is 1000 bytes"`
+	Size  int           `lab:"size" label:"Download" default:"300" min:"1" max:"1000" unit:"kB" help:"1 kB is 1000 bytes"`
 	Slice int           `lab:"slice" label:"Slicer" default:"0" max:"20000" unit:"bytes" help:"Toxiproxy cuts the answer into pieces of about this size; 0: it does not"`
 	Gap   int           `lab:"gap" label:"Between slices" default:"500" max:"10000" unit:"µs" help:"the slicer's pause after each piece"`
 	Toxic string        `lab:"toxic" label:"Toxic" oneof:"none timeout reset_peer" help:"from the beginning: timeout swallows the answer and then closes, reset_peer resets the connection"`
 	After time.Duration `lab:"after" label:"After" default:"300" min:"1" max:"2000" unit:"ms" help:"the time of timeout and reset_peer"`
-	Stay  time.Duration `lab:"stay" label:"Stay open" default:"20" max:"300" unit:"s" help:"for your curl, and for the buttons, when the downloads are done"`
+	Stay  time.Duration `lab:"stay" label:"Stay open" default:"15" max:"300" unit:"s" help:"for your curl, and for the buttons, when the downloads are done"`
 }
 
 // Bounds of the slicer: pieces of one download, and how long it takes for them.
@@ -58,7 +58,7 @@ const (
 // Lab describes the lab.
 func Lab() (*lab.Lab, error) {
 	register()
-	const meter = ` -s -o /dev/null -w 'connected %{time_connect} s, first byte %{time_starttransfer} s, all %{time_total} s\n' `
+	const meter = ` -so /dev/null -w '%{time_connect} %{time_starttransfer} %{time_total}\n'`
 	return lab.New(lab.Info{
 		Slug: "slow-network", Title: "A slow network", Chapter: "Testing", Question: 416,
 		Ask:   "How do you simulate a slow network in integration tests?",
@@ -72,14 +72,14 @@ func Lab() (*lab.Lab, error) {
 			{Name: "cut", Label: "Cut for a second", Help: "Toxiproxy closes its connections and takes no new ones; the link loses every packet."},
 		},
 		Commands: []lab.Command{
-			{Text: "curl" + meter + "{direct.url}", Note: "Nothing is slow."},
-			{Text: "curl" + meter + "{middleware.url}", Note: "Connected at once; the first byte comes a round trip later."},
-			{Text: "curl" + meter + "{toxiproxy.url}", Note: "Connected at once too; then the delay both ways, and the rate."},
-			{Text: "curl -o /dev/null {toxiproxy.url}", Note: "Its meter shows the rate. Press Cut while it runs, or add a toxic first."},
+			{Text: "curl {direct.url}" + meter, Note: "Seconds until connected, until the first byte, and for all. Nothing is slow."},
+			{Text: "curl {middleware.url}" + meter, Note: "Connected at once; the first byte comes a round trip later."},
+			{Text: "curl {toxiproxy.url}" + meter, Note: "Connected at once too; then the delay both ways, and the rate."},
+			{Text: "curl {toxiproxy.url} -o /dev/null", Note: "Its meter shows the rate. Press Cut while it runs, or add a toxic first."},
 		},
 		Duration: 2 * time.Minute,
 		Emulates: true,
-		Defaults: map[string]string{"delay": "40", "jitter": "5", "loss": "2", "rate": "2000"},
+		Defaults: map[string]string{"delay": "40", "jitter": "5", "loss": "2", "rate": "1600"},
 	}, run)
 }
 

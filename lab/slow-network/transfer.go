@@ -143,20 +143,22 @@ func (w *way) report(o outcome) {
 	how := saying(o.broken)
 	if o.connected > 0 {
 		fact("connecting", ms(o.connected), "ms", "")
-		if trip := 2 * w.run.Settings().Delay; trip > 0 {
-			fact("connecting, in round trips of the delay", float64(o.connected)/float64(trip), "round trips", "")
-		}
 	}
 	if o.first > 0 {
 		fact("first byte after", ms(o.first), "ms", "")
-		fact("reads", float64(o.reads), "reads", "")
-		fact("longest silence", ms(o.silence), "ms", "")
-		if body := o.total - o.first; o.broken == nil && body > 0 {
-			fact("throughput of the body", float64(o.bytes)/kilobyte/body.Seconds(), "kB/s", "")
-		}
 	}
 	fact("whole download", ms(o.total), "ms", how)
-	fact("received", float64(o.bytes)/kilobyte, "kB", how)
+	fact("received", float64(o.bytes)/kilobyte, "kB", "")
+	if body := o.total - o.first; o.broken == nil && body > 0 {
+		fact("throughput of the body", float64(o.bytes)/kilobyte/body.Seconds(), "kB/s", "")
+	}
+	if trip := 2 * w.run.Settings().Delay; trip > 0 && o.connected > 0 {
+		fact("connecting takes", float64(o.connected)/float64(trip), "RTT", "")
+	}
+	if o.first > 0 {
+		fact("longest silence", ms(o.silence), "ms", "")
+		fact("reads", float64(o.reads), "reads", "")
+	}
 	if w.proxy != nil {
 		w.proxy.mu.Lock()
 		pieces := w.proxy.pieces
