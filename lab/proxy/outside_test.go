@@ -106,7 +106,7 @@ func TestCommandsByCurl(t *testing.T) {
 
 func TestAWebSocketOfAnotherMake(t *testing.T) {
 	t.Parallel()
-	r := open(t, "&part=all")
+	r := open(t, "")
 	for _, variant := range []string{"director", "rewrite"} {
 		c, _, err := websocket.DefaultDialer.DialContext(t.Context(), "ws"+strings.TrimPrefix(r.Live(variant+".url"), "http")+"/websocket", nil)
 		if err != nil {
@@ -194,7 +194,7 @@ func TestWhatTheForwardProxyRefuses(t *testing.T) {
 
 func TestATunnelCarriesBytesBothWaysAndEndsInSilence(t *testing.T) {
 	t.Parallel()
-	r := open(t, "&idle=300&part=all")
+	r := open(t, "&idle=1500")
 	c, err := net.Dial("tcp", r.Live("forward.proxy"))
 	if err != nil {
 		t.Fatal(err)
@@ -220,7 +220,7 @@ func TestATunnelCarriesBytesBothWaysAndEndsInSilence(t *testing.T) {
 	if _, err := in.ReadByte(); err == nil {
 		t.Error("the tunnel sends something by itself")
 	}
-	if took := time.Since(begin); took < 200*time.Millisecond || took > 10*time.Second {
+	if took := time.Since(begin); took < time.Second || took > 15*time.Second {
 		t.Errorf("a silent tunnel ended after %s", took)
 	}
 	r.Stop()

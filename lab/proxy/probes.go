@@ -103,7 +103,7 @@ func (s *reverse) webSocket(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.run.Message(trace.App, "proxy", "client", "WebSocket frame", "hello through the "+s.name)
+	s.run.Message(trace.App, "proxy", "client", frameName(opText), "hello through the "+s.name)
 	s.run.Fact("WebSocket echo", milliseconds(took), "ms")
 	return nil
 }

@@ -62,7 +62,7 @@ func echo(run *lab.Run, lane string, w http.ResponseWriter, r *http.Request) {
 		}
 		c.SetDeadline(time.Now().Add(frameWait))
 		if isShown(r) && n < 5 {
-			run.Message(trace.App, from, lane, "WebSocket frame", string(payload))
+			run.Message(trace.App, from, lane, frameName(op), string(payload))
 		}
 		switch op {
 		case opText:
@@ -76,6 +76,19 @@ func echo(run *lab.Run, lane string, w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			return
 		}
+	}
+}
+
+func frameName(op byte) string {
+	switch op {
+	case opText:
+		return "WebSocket text"
+	case opClose:
+		return "WebSocket close"
+	case opPing:
+		return "WebSocket ping"
+	default:
+		return "WebSocket frame"
 	}
 }
 
