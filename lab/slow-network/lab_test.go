@@ -22,98 +22,68 @@ func theLab(t testing.TB) *lab.Lab {
 	return l
 }
 
-var networks = []string{"network=loopback", "network=link"}
-
-// both runs the lab on both networks at once and checks each when it has ended.
-func both(t *testing.T, query string, check func(t *testing.T, r *labtest.Running)) {
-	t.Helper()
-	t.Parallel()
-	var runs []*labtest.Running
-	for _, network := range networks {
-		runs = append(runs, labtest.Start(t, theLab(t), network+"&stay=0&jitter=0&"+query))
-	}
-	for i, r := range runs {
-		r.Wait()
-		t.Run(networks[i], func(t *testing.T) {
-			if outcome, why, _ := r.Status(); outcome != lab.Finished {
-				t.Fatal(why)
-			}
-			check(t, r)
-		})
-	}
-}
-
-// near tells that a measured time is at least what was set, and not much more:
-// the machine may be busy.
-func near(t *testing.T, what string, got, least, most float64) {
-	t.Helper()
-	if got < least || got > most {
-		t.Errorf("%s: %.1f, want from %g to %g", what, got, least, most)
-	}
-}
-
 func TestTheContract(t *testing.T) { labtest.Check(t, theLab(t), "stay=0&size=100&rate=4000") }
 
 func TestWhereTheDelayIsPaid(t *testing.T) {
-	both(t, "delay=250&loss=0&rate=0&size=20", func(t *testing.T, r *labtest.Running) {
+	both(t, "delay=250&loss=0&rate=0&size=20", func(m *meter, r *labtest.Running) {
 		for way, want := range map[string]struct{ connect, first float64 }{
 			"direct": {0, 0}, "middleware": {0, 500}, "toxiproxy": {0, 500}, "link": {500, 1000},
 		} {
-			near(t, way+" connecting", r.Fact(way, "connecting"), want.connect, want.connect+490)
-			near(t, way+" first byte", r.Fact(way, "first byte after"), want.first, want.first+490)
-			near(t, way+" received", r.Fact(way, "received"), 20, 20)
+			m.near(way+" connecting", r.Fact(way, "connecting"), want.connect, want.connect+490)
+			m.near(way+" first byte", r.Fact(way, "first byte after"), want.first, want.first+490)
+			m.near(way+" received", r.Fact(way, "received"), 20, 20)
 		}
 	})
 }
 
 func TestTheRate(t *testing.T) {
-	both(t, "delay=1&loss=0&rate=800&size=150", func(t *testing.T, r *labtest.Running) { // 100 kB/s
+	both(t, "delay=1&loss=0&rate=800&size=150", func(m *meter, r *labtest.Running) { // 100 kB/s
 		for _, way := range []string{"toxiproxy", "link"} {
-			near(t, way+" whole download", r.Fact(way, "whole download"), 1400, 8000)
-			near(t, way+" throughput", r.Fact(way, "throughput of the body"), 20, 150)
+			m.near(way+" whole download", r.Fact(way, "whole download"), 1400, 8000)
+			m.near(way+" throughput", r.Fact(way, "throughput of the body"), 20, 150)
 		}
 		for _, way := range []string{"direct", "middleware"} {
-			near(t, way+" whole download", r.Fact(way, "whole download"), 0, 1390)
+			m.near(way+" whole download", r.Fact(way, "whole download"), 0, 1390)
 		}
 	})
 }
 
 func TestOnlyTheLinkLoses(t *testing.T) {
-	both(t, "delay=10&loss=8&rate=0&size=200&seed=3", func(t *testing.T, r *labtest.Running) {
+	both(t, "delay=10&loss=8&rate=0&size=200&seed=3", func(m *meter, r *labtest.Running) {
 		if lost, resent := r.Fact("link", "packets lost"), r.Fact("link", "retransmissions"); lost < 3 || resent < 3 {
-			t.Errorf("%g packets lost and %g retransmitted of %g", lost, resent, r.Fact("link", "packets of the client"))
+			m.Errorf("%g packets lost and %g retransmitted of %g", lost, resent, r.Fact("link", "packets of the client"))
 		}
-		near(t, "received over the link", r.Fact("link", "received"), 200, 200)
+		m.near("received over the link", r.Fact("link", "received"), 200, 200)
 		// A loss is a silence of a round trip at least; nothing else here makes one.
-		near(t, "longest silence on the link", r.Fact("link", "longest silence"), 20, 20_000)
+		m.near("longest silence on the link", r.Fact("link", "longest silence"), 20, 20_000)
 		elsewhere := r.Count(func(e trace.Event) bool { return e.Lost && e.From != "link/client" && e.From != "link/server" })
 		if elsewhere != 0 {
-			t.Errorf("%d packets lost elsewhere", elsewhere)
+			m.Errorf("%d packets lost elsewhere", elsewhere)
 		}
 	})
 }
 
 func TestTheSlicerMakesPieces(t *testing.T) {
-	both(t, "delay=1&loss=0&rate=0&size=50&slice=500&gap=1000", func(t *testing.T, r *labtest.Running) {
-		near(t, "pieces", r.Fact("toxiproxy", "pieces written by Toxiproxy"), 50, 250)
-		near(t, "whole download", r.Fact("toxiproxy", "whole download"), 50, 5000)
-		near(t, "received", r.Fact("toxiproxy", "received"), 50, 50)
+	both(t, "delay=1&loss=0&rate=0&size=50&slice=500&gap=1000", func(m *meter, r *labtest.Running) {
+		m.near("pieces", r.Fact("toxiproxy", "pieces written by Toxiproxy"), 50, 250)
+		m.near("whole download", r.Fact("toxiproxy", "whole download"), 50, 5000)
+		m.near("received", r.Fact("toxiproxy", "received"), 50, 50)
 	})
 }
 
 func TestToxicsThatBreakOff(t *testing.T) {
 	for toxic, want := range map[string]string{"timeout": "closed before the end", "reset_peer": "reset"} {
 		t.Run(toxic, func(t *testing.T) {
-			both(t, "delay=5&loss=0&rate=0&size=300&after=150&toxic="+toxic, func(t *testing.T, r *labtest.Running) {
-				near(t, "received", r.Fact("toxiproxy", "received"), 0, 0)
-				near(t, "until it broke off", r.Fact("toxiproxy", "whole download"), 150, 10_000)
+			both(t, "delay=5&loss=0&rate=0&size=300&after=150&toxic="+toxic, func(m *meter, r *labtest.Running) {
+				m.near("received", r.Fact("toxiproxy", "received"), 0, 0)
+				m.near("until it broke off", r.Fact("toxiproxy", "whole download"), 150, 10_000)
 				if r.Count(func(e trace.Event) bool {
 					return e.Kind == trace.Fact && e.From == "toxiproxy" && e.Name == "whole download" && e.Text == want
 				}) != 1 {
-					t.Errorf("the client does not say %q", want)
+					m.Errorf("the client does not say %q", want)
 				}
 				for _, way := range []string{"direct", "middleware", "link"} {
-					near(t, way+" received", r.Fact(way, "received"), 300, 300)
+					m.near(way+" received", r.Fact(way, "received"), 300, 300)
 				}
 			})
 		})

