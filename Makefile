@@ -32,7 +32,8 @@ check: ## formatting, vet, generated files, types
 
 unit: ## unit tests with the race detector, and the browser modules under Node
 	npm test --silent
-	$(GO) test -race -timeout 8m $$($(GO) list ./... | grep -v /e2e)
+	$(GO) test -race -timeout 8m $$($(GO) list ./... | grep -Ev '^peerlab/(e2e|lab)')
+	$(GO) test -race -timeout 8m -p 1 ./lab/... # one at a time: labs measure
 
 e2e: ## real browsers, real NATs, real clients (root on Linux, for network namespaces)
 	$(GO) test -p 1 -timeout 12m -count=1 ./e2e/...

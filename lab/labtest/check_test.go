@@ -62,3 +62,26 @@ func TestCheckSeesWhatIsWrong(t *testing.T) {
 		}
 	}
 }
+
+func TestSettles(t *testing.T) {
+	for name, c := range map[string]struct {
+		good int // the try from which on all is well
+		runs int
+		told string
+	}{
+		"at once":   {1, 1, ""},
+		"at last":   {tries, tries, ""},
+		"too late":  {tries + 1, tries, "wrong 8\n"},
+		"by and by": {3, 3, ""},
+	} {
+		outer, runs := &recorder{TB: t}, 0
+		Settles(outer, func(t testing.TB) {
+			if runs++; runs < c.good {
+				t.Errorf("wrong %d", runs)
+			}
+		})
+		if runs != c.runs || outer.told.String() != c.told {
+			t.Errorf("%s: %d runs, told %q; want %d, %q", name, runs, outer.told.String(), c.runs, c.told)
+		}
+	}
+}

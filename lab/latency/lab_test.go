@@ -17,7 +17,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func theLab(t *testing.T) *lab.Lab {
+func theLab(t testing.TB) *lab.Lab {
 	t.Helper()
 	l, err := latency.Lab()
 	if err != nil {
@@ -119,33 +119,28 @@ func TestThePartsAreTheWhole(t *testing.T) {
 func TestManyAtOnce(t *testing.T) {
 	for _, network := range []string{"loopback", "link"} {
 		t.Run(network, func(t *testing.T) {
-			const tries = 6
-			var r *labtest.Running
-			for range tries {
+			labtest.Settles(t, func(t testing.TB) {
 				// The server thinks long enough for all six to be on their way before
 				// the first is answered, unless the machine stands still.
-				r = labtest.Run(t, theLab(t), "delay=10&warm=1&parallel=6&think=500&size=1&stay=0&network="+network)
-				if r.Fact("h1", "at once: connections opened") == 5 {
-					break
+				r := labtest.Run(t, theLab(t), "delay=10&warm=1&parallel=6&think=500&size=1&stay=0&network="+network)
+				for v, c := range map[string]struct{ opened, all, reused float64 }{
+					"h1": {5, 6, 2}, // one of the six takes the warm connection
+					"h2": {0, 1, 7},
+				} {
+					if got := r.Fact(v, "at once: connections opened"); got != c.opened {
+						t.Errorf("%s opened %.0f connections for six at once, want %.0f", v, got, c.opened)
+					}
+					if got := r.Fact(v, "connections opened"); got != c.all {
+						t.Errorf("%s opened %.0f connections, want %.0f", v, got, c.all)
+					}
+					if got := r.Fact(v, "on a connection that was there"); got != c.reused {
+						t.Errorf("%s: %.0f requests on a used connection, want %.0f", v, got, c.reused)
+					}
+					if got := r.Fact(v, "answers"); got != 8 {
+						t.Errorf("%s: %.0f answers, want 8", v, got)
+					}
 				}
-			}
-			for v, c := range map[string]struct{ opened, all, reused float64 }{
-				"h1": {5, 6, 2}, // one of the six takes the warm connection
-				"h2": {0, 1, 7},
-			} {
-				if got := r.Fact(v, "at once: connections opened"); got != c.opened {
-					t.Errorf("%s opened %.0f connections for six at once, want %.0f", v, got, c.opened)
-				}
-				if got := r.Fact(v, "connections opened"); got != c.all {
-					t.Errorf("%s opened %.0f connections, want %.0f", v, got, c.all)
-				}
-				if got := r.Fact(v, "on a connection that was there"); got != c.reused {
-					t.Errorf("%s: %.0f requests on a used connection, want %.0f", v, got, c.reused)
-				}
-				if got := r.Fact(v, "answers"); got != 8 {
-					t.Errorf("%s: %.0f answers, want 8", v, got)
-				}
-			}
+			})
 		})
 	}
 }
