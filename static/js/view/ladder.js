@@ -211,6 +211,8 @@ export class Ladder {
     set(this.#root, { width, height: tall, viewBox: `0 0 ${width} ${tall}` });
     this.#root.style.top = `${first * height}px`;
     const drawn = [];
+    // What is chosen lies below everything, so that the arrows that pass stay whole.
+    for (let i = first; i < last; i++) if (this.#rows.list[i].kind !== 'gap') drawn.push(this.#ground(i, (i - first) * height, height));
     for (let i = 0; i < this.#rows.lanes.names.length; i++) {
       const x = this.#x(i, k);
       if (x > 0) drawn.push(svg('path', { class: 'lane', d: `M${x} 0V${tall}` }));
@@ -219,11 +221,16 @@ export class Ladder {
     for (let i = this.#rows.reaching(first), n = 0; i < first && n < most; i++) {
       const row = this.#rows.list[i];
       if (row.kind !== 'arrow' || row.arrive === row.at || this.#rows.place(row.arrive) < first) continue;
-      drawn.push(svg('g', { class: 'row arrow', 'data-layer': row.layer, 'data-row': i, 'data-chosen': String(i === this.#chosen) }, ...this.#arrow(row, i, y, k)));
+      drawn.push(svg('g', { class: 'row arrow', 'data-layer': row.layer, 'data-chosen': String(i === this.#chosen) }, ...this.#arrow(row, i, y, k)));
       n++;
     }
     for (let i = first; i < last; i++) drawn.push(this.#row(i, y, k));
     this.#root.replaceChildren(...drawn);
+  }
+
+  /** @param {number} index @param {number} y @param {number} height */
+  #ground(index, y, height) {
+    return svg('rect', { class: 'hit', 'data-row': index, 'data-chosen': String(index === this.#chosen), x: 0, y, width: this.#width, height });
   }
 
   /** @param {Row} row @param {number} index @param {(row: number) => number} y @param {number} k */
@@ -243,8 +250,6 @@ export class Ladder {
       if (words) g.append(svg('text', { x: wide / 2, y, 'text-anchor': 'middle', class: 'gap-text' }, row.text));
       return g;
     }
-    g.setAttribute('data-row', String(index));
-    g.append(svg('rect', { class: 'hit', x: 0, y: y - Math.min(16 * k, height * 0.6), width: this.#width, height }));
     if (height > 10 * k) g.append(svg('text', { class: 'at', x: 62 * k, y: y + 4 * k, 'text-anchor': 'end' }, time(row.at)));
     if (row.kind === 'note') {
       const x = this.#noteAt(row.variant, k);

@@ -33,8 +33,8 @@ export class LanesView {
     const more = el('div', { class: 'ladder-detail', 'aria-live': 'polite', 'data-testid': 'lanes-detail', hidden: '' });
     container.append(
       el('div', { class: 'view-tools' }, button('+', 'Rows farther apart', 1), button('−', 'Rows closer together', -1),
-        el('label', { class: 'check' }, table, el('span', {}, 'as a table')), el('span', { class: 'spacer' }), this.#count),
-      layerBox, this.#variantBox, box, more);
+        el('label', { class: 'check' }, table, el('span', {}, 'as a table')), layerBox, this.#variantBox, el('span', { class: 'spacer' }), this.#count),
+      box, more);
     const again = () => { this.#stale = true; this.draw(); };
     this.#layers = filter(layerBox, again);
     this.#variants = filter(this.#variantBox, again, 'variant');
@@ -50,7 +50,8 @@ export class LanesView {
 
   /** @param {Event} event */
   push(event) {
-    if (event.kind === 'sample' || isPublished(event)) return;
+    // Samples and facts have their own places.
+    if (event.kind === 'sample' || event.kind === 'fact' || isPublished(event)) return;
     this.#layers.know(event.layer ?? 'app');
     this.#events.push(event);
     if (!this.#stale) this.#ladder.push(event);

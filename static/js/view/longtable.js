@@ -146,13 +146,13 @@ export class LongTable {
     const to = { ArrowDown: from + 1, ArrowUp: Math.max(0, from - 1), PageDown: from + page, PageUp: Math.max(0, from - page), Home: 0, End: last, Escape: -1 }[e.key];
     if (to === undefined) return;
     e.preventDefault();
-    const index = Math.min(last, to);
-    if (index >= 0) {
-      const top = index * height, head = this.#head.offsetHeight + this.#caption.offsetHeight;
-      if (top < this.#box.scrollTop) this.#box.scrollTop = top;
-      else if (top + height + head > this.#box.scrollTop + this.#box.clientHeight) this.#box.scrollTop = top + height + head - this.#box.clientHeight;
+    const index = Math.min(last, to), top = index * height;
+    if (index >= 0 && (top < this.#box.scrollTop || top + 3 * height > this.#box.scrollTop + this.#box.clientHeight)) {
+      this.#box.scrollTop = top < this.#box.scrollTop ? top : top + 3 * height - this.#box.clientHeight;
+      this.#window();
     }
     this.choose(index);
+    this.#body.querySelector(`[data-index="${index}"]`)?.scrollIntoView({ block: 'nearest' });
   }
 }
 
