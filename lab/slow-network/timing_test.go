@@ -10,7 +10,7 @@ import (
 
 // attempts is how often a measurement may come out too slow: the machine may
 // be busy with something else. Too quick or wrong it may never be.
-const attempts = 3
+const attempts = 6
 
 // meter judges what was measured in one attempt.
 type meter struct {

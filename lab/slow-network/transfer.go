@@ -140,7 +140,10 @@ func (w *way) report(o outcome) {
 	fact := func(name string, value float64, unit, text string) {
 		w.run.Add(trace.Event{Kind: trace.Fact, Layer: trace.App, Name: name, Value: value, Unit: unit, Text: text})
 	}
-	how := saying(o.broken)
+	how := ""
+	if o.broken != nil {
+		how = saying(o.broken)
+	}
 	if o.connected > 0 {
 		fact("connecting", ms(o.connected), "ms", "")
 	}
@@ -163,7 +166,7 @@ func (w *way) report(o outcome) {
 		w.proxy.mu.Lock()
 		pieces := w.proxy.pieces
 		w.proxy.mu.Unlock()
-		fact("pieces written by Toxiproxy", float64(pieces), "writes", "to all its clients")
+		fact("pieces written by Toxiproxy", float64(pieces), "writes", "")
 	}
 	w.wire.facts(w.run)
 	if o.broken != nil {
