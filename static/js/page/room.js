@@ -61,6 +61,8 @@ function frame({ room, selection, unread, announce }, name) {
   let waiting = 0;
 
   function draw() {
+    // Where the name was taken the server has numbered it.
+    say(must('my-name', HTMLElement), room.self?.name ?? name);
     chip.dataset.state = room.state;
     say(chip, signalingWords[room.state] ?? room.state);
     if (room.state !== before) {
@@ -77,7 +79,6 @@ function frame({ room, selection, unread, announce }, name) {
     document.title = unread.total ? `(${unread.total}) ${title}` : title;
   }
 
-  say(must('my-name', HTMLElement), name);
   leave.hidden = rename.hidden = false;
   leave.addEventListener('click', () => { room.leave(); over('left'); });
   rename.addEventListener('click', () => {
