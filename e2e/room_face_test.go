@@ -65,6 +65,7 @@ func (c *gathering) everyState(t *testing.T) {
 	anna.looksRight("ladder as a table")
 	anna.Click(at("tab-measure"))
 	anna.Click(at("bench-send"))
+	anna.WaitFor(measuring, patience)
 	anna.Click(at("bench-stop"))
 	anna.WaitFor(one("bench-result"), patience)
 	anna.looksRight("measured")
@@ -172,6 +173,9 @@ const unreadable = `(() => {
 	return [...found];
 })()`
 
+// measuring is the JavaScript for whether a measurement has something to show.
+const measuring = `document.querySelector('#bench-chart circle.head') && !document.querySelector('[data-testid="bench-stop"]').disabled`
+
 // keyboard does without the mouse.
 func (c *gathering) keyboard(t *testing.T) {
 	anna, bert := c.guest(t, "Anna"), c.guest(t, "Bert")
@@ -211,6 +215,7 @@ func (c *gathering) keyboard(t *testing.T) {
 	anna.tabsTo(at("bench-send"))
 	anna.Press(kb.Enter)
 	anna.WaitFor(`!`+one("bench-stop")+`.disabled`, patience)
+	anna.WaitFor(measuring, patience)
 	anna.tabsTo(at("bench-stop"))
 	anna.Press(kb.Enter)
 	anna.WaitFor(one("bench-result"), patience)

@@ -128,7 +128,7 @@ func (c *gathering) reload(t *testing.T) {
 	}
 }
 
-// twoTabs are two peers, though they are one person.
+// twoTabs are two peers, though they are one person; names tell them apart.
 func (c *gathering) twoTabs(t *testing.T) {
 	one, two := newGuest(t, c.browser.Page(t), "Dora"), newGuest(t, c.browser.Page(t), "Dora")
 	room := one.startsRoom(c.server.base)
@@ -136,12 +136,15 @@ func (c *gathering) twoTabs(t *testing.T) {
 	if phase := two.phase(); phase != "in" {
 		t.Errorf("the second tab is at %q, though the browser knows the name", phase)
 	}
-	one.sees("Dora")
+	one.sees("Dora (2)")
 	two.sees("Dora")
+	if name := strings.TrimSpace(two.Text("#my-name")); name != "Dora (2)" {
+		t.Errorf("the second tab shows its own name as %q", name)
+	}
 	one.says("from one")
 	two.hears("Dora", "from one")
 	two.says("from two")
-	one.hears("Dora", "from two")
+	one.hears("Dora (2)", "from two")
 }
 
 func (c *gathering) oddNames(t *testing.T) {
