@@ -16,7 +16,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func theLab(t *testing.T) *lab.Lab {
+func theLab(t testing.TB) *lab.Lab {
 	t.Helper()
 	l, err := throttle.Lab()
 	if err != nil {
