@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -132,7 +131,9 @@ func hearAll(t *testing.T, end *pipeEnd) map[string][]string {
 // eventually waits for something that nobody announces.
 func eventually(t *testing.T, what string, is func() bool) {
 	t.Helper()
-	for end := time.Now().Add(patience); !is(); runtime.Gosched() {
+	look := time.NewTicker(time.Millisecond)
+	defer look.Stop()
+	for end := time.Now().Add(patience); !is(); <-look.C {
 		if time.Now().After(end) {
 			t.Fatalf("never %s", what)
 		}

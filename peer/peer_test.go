@@ -125,6 +125,7 @@ func TestTheRecordShowsTheLadder(t *testing.T) {
 }
 
 func TestASessionIsRenewedBeforeItsKeyIsOld(t *testing.T) {
+	t.Parallel() // it mostly waits
 	r := newRoom(t, signaling.Config{})
 	_, b, ab, ba := r.pair(func(c *Config) { c.Timing.RenewBytes = 1 << 20 })
 	data := Generated{Size: 3 << 20, Seed: 2}
@@ -228,6 +229,7 @@ func goPeer(id string, order int) envelope.Peer {
 }
 
 func TestNegotiationFollowsTheRules(t *testing.T) {
+	t.Parallel() // it mostly waits
 	s := newScript()
 	m := join(t, s, func(c *Config) { c.Timing = quick })
 	s.in <- &envelope.Welcome{Self: goPeer("me", 2), Peers: []envelope.Peer{goPeer("older", 1)}}

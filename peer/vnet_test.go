@@ -132,6 +132,7 @@ func (w *internet) meet(hosts []transport.Net, adjust func(*Config)) (a, b *memb
 }
 
 func TestTheirPathThroughNATs(t *testing.T) {
+	t.Parallel() // it mostly waits
 	for _, c := range []struct {
 		name    string
 		a, b    vnet.NATType
@@ -161,6 +162,7 @@ func TestTheirPathThroughNATs(t *testing.T) {
 }
 
 func TestAnICERestartKeepsTheSession(t *testing.T) {
+	t.Parallel() // it mostly waits
 	w, hosts := newInternet(t, cone, cone)
 	a, b, ab, ba := w.meet(hosts, nil)
 	w.cut.Store(true)
@@ -179,6 +181,7 @@ func TestAnICERestartKeepsTheSession(t *testing.T) {
 }
 
 func TestANewSessionWhenARestartIsNotEnough(t *testing.T) {
+	t.Parallel() // it mostly waits
 	w, hosts := newInternet(t, cone, cone)
 	a, b, ab, ba := w.meet(hosts, func(c *Config) { c.Timing.Renew = time.Second })
 	data := Generated{Size: 4 << 20, Seed: 1}
