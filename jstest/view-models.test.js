@@ -100,6 +100,10 @@ test('spans nest within those that are open on their lane, and end', () => {
   begin(6, 1, 'client', 'request');
   const client = spans.lines.filter((l) => l.kind === 'bar' && l.bar.lane === 'client').map((l) => (l.kind === 'bar' ? [l.bar.name, l.bar.depth, l.bar.begin, l.bar.end] : []));
   assert.deepEqual(client, [['request', 0, 0, 6], ['dns', 1, 1, 3], ['connect', 1, 4, null]]);
+  assert.equal(spans.extent(99), 99); // connect and serve go on
+  begin(7, 3, 'client', 'connect');
+  begin(8, 4, 'server', 'serve');
+  assert.equal(spans.extent(99), 8);
   assert.deepEqual(spans.lines.map((l) => (l.kind === 'lane' ? l.lane : `${l.bar.name} ${l.alone}`)), ['client', 'request false', 'dns false', 'connect false', 'serve true']);
 });
 

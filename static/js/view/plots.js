@@ -32,10 +32,10 @@ export class Plots {
   /** @param {Event} event */
   push(event) { this.#series.add(event); }
 
-  draw(now = this.#range.all) {
-    const { plots } = this.#series;
+  draw() {
+    const { plots, last } = this.#series;
     this.#empty.hidden = plots.length > 0;
-    this.#range.grow(now);
+    this.#range.grow(last);
     while (this.#charts.length > plots.length) this.#charts.pop()?.box.remove();
     plots.forEach((plot, i) => {
       const made = this.#charts[i] ??= this.#chart();

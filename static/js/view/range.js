@@ -10,7 +10,6 @@ export class Range {
   /** How long all of it is. @param {number} all */
   grow(all) { this.#all = Math.max(1, all); }
 
-  get all() { return this.#all; }
   get from() { return this.#from ?? 0; }
   get to() { return this.#from === null ? this.#all : this.#to; }
   get whole() { return this.#from === null; }

@@ -9,6 +9,8 @@
 
 export class Series {
   count = 0;
+  /** milliseconds, of the last sample */
+  last = 0;
   /** @type {Plot[]} */
   plots = [];
   /** @type {Map<string, Line>} */
@@ -25,6 +27,7 @@ export class Series {
       this.#lines.set(key, line);
       this.#plot(name, unit).lines.push(line);
     }
+    this.last = Math.max(this.last, event.at_ns / 1e6);
     line.samples.push({ at: event.at_ns / 1e9, value: event.value ?? 0 });
     this.count++;
     return true;

@@ -19,6 +19,7 @@ import { split } from '../run/lanes.js';
 
 export class Spans {
   count = 0;
+  #last = 0;
   /** @type {Map<string, Bar[]>} by lane, as they began */
   #lanes = new Map();
   /** @type {Map<number, Bar>} */
@@ -32,6 +33,7 @@ export class Spans {
   add(event) {
     if (event.kind !== 'span') return false;
     const at = event.at_ns / 1e6;
+    this.#last = Math.max(this.#last, at);
     const lane = event.from ?? '', key = event.span ?? 0;
     const bar = this.#open.get(key);
     if (bar) {
@@ -55,6 +57,9 @@ export class Spans {
     this.#lines = null;
     return true;
   }
+
+  /** Until when there is something to be seen: quiet time after the last end only makes it small. @param {number} now */
+  extent(now) { return this.#open.size > 0 ? now : this.#last; }
 
   /** A heading for each lane of several bars, its bars under it; variants together. @returns {Line[]} */
   get lines() {

@@ -68,7 +68,7 @@ export class Waterfall {
   draw(now = this.#now) {
     this.#now = now;
     const lines = this.#spans.lines, width = this.#scroll.clientWidth || this.#container.clientWidth;
-    this.#range.grow(now);
+    this.#range.grow(this.#spans.extent(now));
     this.#empty.hidden = lines.length > 0;
     this.#scroll.hidden = lines.length === 0 || this.#asTable;
     this.#tableBox.hidden = lines.length === 0 || !this.#asTable;
