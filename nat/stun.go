@@ -80,7 +80,7 @@ func splitServer(server string) (host, port string, err error) {
 	s := strings.TrimPrefix(server, "stun:")
 	host, port, err = net.SplitHostPort(s)
 	if err != nil {
-		host, port, err = s, stunPort, nil
+		host, port = s, stunPort
 	}
 	if n, convErr := strconv.ParseUint(port, 10, 16); convErr != nil || n == 0 {
 		return "", "", fmt.Errorf("STUN server %q: port %q is not one", server, port)

@@ -21,10 +21,7 @@ const (
 	overfull   = 4 * maxWater // nobody reads: give up
 )
 
-var (
-	errOverfull = errors.New("the other side does not read what it asks for")
-	errClosed   = errors.New("the channel is closed")
-)
+var errOverfull = errors.New("the other side does not read what it asks for")
 
 // channel is an open data channel as the engines see it.
 type channel interface {

@@ -98,8 +98,8 @@ func newLink(p *Peer, remote envelope.Peer) *Link {
 // Remote is the peer at the other end.
 func (l *Link) Remote() envelope.Peer { return l.remote }
 
-// Chat, Files, Bench and Probe are what can be done over the link, also
-// before it is connected and while it is interrupted.
+// Chat is one of the things that can be done over the link, also before it is
+// connected and while it is interrupted; Files, Bench and Probe are the others.
 func (l *Link) Chat() *Chat   { return l.chat }
 func (l *Link) Files() *Files { return l.files }
 func (l *Link) Bench() *Bench { return l.bench }

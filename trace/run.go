@@ -68,7 +68,7 @@ func Decode(r io.Reader) (*Run, error) {
 	}
 	var run Run
 	if err := json.Unmarshal(data, &run); err != nil {
-		return nil, fmt.Errorf("%w: %v", ErrBadRun, err)
+		return nil, fmt.Errorf("%w: %w", ErrBadRun, err)
 	}
 	if len(run.Events) > MaxRunEvents {
 		return nil, fmt.Errorf("%w: %d events, at most %d", ErrBadRun, len(run.Events), MaxRunEvents)
@@ -76,7 +76,7 @@ func Decode(r io.Reader) (*Run, error) {
 	var last Event
 	for i, e := range run.Events {
 		if err := e.check(); err != nil {
-			return nil, fmt.Errorf("%w: event %d: %v", ErrBadRun, i, err)
+			return nil, fmt.Errorf("%w: event %d: %w", ErrBadRun, i, err)
 		}
 		if e.Seq <= last.Seq || e.At < last.At {
 			return nil, fmt.Errorf("%w: event %d: seq and at_ns must rise", ErrBadRun, i)

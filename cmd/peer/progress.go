@@ -26,7 +26,7 @@ func (v *visit) follow(ctx context.Context, t *peer.Transfer) error {
 		every = barEvery
 		bar := progressbar.NewOptions64(t.Size, progressbar.OptionSetWriter(v.c.err), progressbar.OptionShowBytes(true),
 			progressbar.OptionSetDescription(printable(t.Name)), progressbar.OptionClearOnFinish(), progressbar.OptionFullWidth())
-		defer bar.Finish()
+		defer func() { _ = bar.Finish() }()
 		show = func(s peer.TransferStatus) {
 			bar.Describe(printable(t.Name) + " " + string(s.State))
 			_ = bar.Set64(s.Moved)

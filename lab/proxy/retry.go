@@ -54,7 +54,7 @@ func (b *balancer) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		b.retries.Add(1)
 		if body != nil {
-			body.(io.Seeker).Seek(0, io.SeekStart) // what is whole is a bytes.Reader
+			_, _ = body.(io.Seeker).Seek(0, io.SeekStart) // what is whole is a bytes.Reader
 		}
 	}
 }

@@ -54,7 +54,7 @@ func (t *tunnel) copy(dst, src net.Conn, from io.Reader) (n int64) {
 		}
 		switch {
 		case errors.Is(err, io.EOF):
-			closeWrite(dst)
+			_ = closeWrite(dst)
 			return n
 		case errors.Is(err, os.ErrDeadlineExceeded) && t.alive():
 			continue // silent here, busy the other way

@@ -201,7 +201,7 @@ func (u *upstream) tell(w http.ResponseWriter, r *http.Request, arrivals int) {
 	w.Header().Set("Keep-Alive", "timeout=20")
 	enc := json.NewEncoder(w)
 	enc.SetIndent("", "  ")
-	enc.Encode(told) // an error is the other side's, which has gone
+	_ = enc.Encode(told) // an error is the other side's, which has gone
 }
 
 // believed is the address an application trusts that takes the first one it

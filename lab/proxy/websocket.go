@@ -70,7 +70,7 @@ func echo(run *lab.Run, lane string, w http.ResponseWriter, r *http.Request) {
 		case opPing:
 			err = writeFrame(c, opPong, payload, false)
 		case opClose:
-			writeFrame(c, opClose, payload, false)
+			_ = writeFrame(c, opClose, payload, false)
 			return
 		}
 		if err != nil {

@@ -96,7 +96,7 @@ func (l *link) remove() {
 	for _, breaks := range []bool{false, true} {
 		for _, s := range slices.Backward(l.specs) {
 			if strings.HasPrefix(s.Type, drained) == breaks {
-				l.toxics.RemoveToxic(context.Background(), s.Name) // it is there
+				_ = l.toxics.RemoveToxic(context.Background(), s.Name) // it is there
 			}
 		}
 	}
