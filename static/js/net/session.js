@@ -50,8 +50,8 @@ export class Session extends EventTarget {
   #ignoreOffer = false;
   #started = false;
   #endOfCandidates = '';
-  /** of the other side; a new one is a new gathering there */
-  #remoteUfrag = '';
+  /** of the candidates we have; another one is another gathering */
+  #ufrags = { local: '', remote: '' };
   /** they came before the description they belong to @type {WireCandidate[]} */
   #early = [];
   /** what comes in is handled one after the other @type {Promise<void>} */
@@ -68,7 +68,6 @@ export class Session extends EventTarget {
     const pc = this.pc;
     pc.onnegotiationneeded = () => this.#negotiate();
     pc.onicecandidate = (e) => this.#gathered(e.candidate);
-    pc.addEventListener('icegatheringstatechange', () => { if (pc.iceGatheringState === 'gathering') this.localCandidates = []; });
     for (const event of ['connectionstatechange', 'iceconnectionstatechange', 'icegatheringstatechange', 'signalingstatechange']) {
       pc.addEventListener(event, () => this.#emit('state'));
     }
@@ -136,8 +135,8 @@ export class Session extends EventTarget {
     if (this.#ignoreOffer) return;
     if (!offer && pc.signalingState !== 'have-local-offer') return; // an answer to an offer we took back
     const ufrag = ufragOf(description.sdp);
-    if (this.#remoteUfrag && ufrag !== this.#remoteUfrag) this.remoteCandidates = [];
-    this.#remoteUfrag = ufrag;
+    if (this.#ufrags.remote && ufrag !== this.#ufrags.remote) this.remoteCandidates = [];
+    this.#ufrags.remote = ufrag;
     for (const line of candidatesIn(description.sdp)) this.#remember(line);
     await pc.setRemoteDescription({ type: description.type, sdp: filterDescription(description.sdp, this.choice) });
     if (this.#closed) return;
@@ -195,6 +194,9 @@ export class Session extends EventTarget {
     if (!candidate?.candidate) return this.#gatheredAll();
     const url = /** @type {{url?: string|null}} */ (candidate).url ?? '';
     const parsed = parseCandidate(candidate.candidate, url ?? '');
+    const ufrag = candidate.usernameFragment ?? '';
+    if (ufrag !== this.#ufrags.local) this.localCandidates = [];
+    this.#ufrags.local = ufrag;
     if (parsed && this.localCandidates.length < MAX_CANDIDATES) {
       this.localCandidates.push(parsed);
       this.#emit('local', parsed);
