@@ -73,6 +73,13 @@ func TestPage(t *testing.T) {
 		p.WaitFor(`document.querySelector('#log').textContent === 'clicked true;'`, patience)
 	})
 
+	t.Run("aims anew when it misses", func(t *testing.T) {
+		p := b.Page(t)
+		p.Open(form)
+		p.Click("#shy")
+		p.WaitFor(`document.querySelector('#log').textContent === 'shy;'`, patience)
+	})
+
 	t.Run("says why it can not click", func(t *testing.T) {
 		r := &recorder{TB: t}
 		r.run(func() {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
@@ -19,7 +20,9 @@ func found(selector, statements string) string {
 
 // Click clicks the first element that the CSS selector finds, with the mouse,
 // in its middle. It waits until a person could: the element is visible,
-// enabled, at rest, and not covered by another.
+// enabled, at rest, and not covered by another. Where it moves away from under
+// the mouse all the same, what is there instead notices nothing, and Click aims
+// anew, as a person would.
 func (p *Page) Click(selector string) {
 	p.t.Helper()
 	ready := found(selector, `
@@ -32,12 +35,34 @@ func (p *Page) Click(selector string) {
 		const name = (e) => e ? e.tagName.toLowerCase() + (e.id && '#' + e.id) : 'nothing';
 		if (!el.contains(top)) throw new Error('covered by ' + name(top));
 		return new Promise((resolve) => requestAnimationFrame(() => resolve(String(box()) === String([x, y, area]))));`)
-	if err := p.waitFor(ready, actionTimeout); err != nil {
-		p.fatalf("click %s: %v", selector, err)
+	for deadline := time.Now().Add(actionTimeout); ; {
+		if err := p.waitFor(ready, time.Until(deadline)); err != nil {
+			p.fatalf("click %s: %v", selector, err)
+		}
+		at := Eval[[2]float64](p, found(selector, guardClick+`const r = el.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2];`))
+		p.do("click "+selector, chromedp.MouseClickXY(at[0], at[1]))
+		// In a document that the click has led to there is no guard, and no miss.
+		if missed := Eval[bool](p, `window.clickGuard?.() ?? false`); !missed {
+			return
+		}
 	}
-	at := Eval[[2]float64](p, found(selector, `const r = el.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2];`))
-	p.do("click "+selector, chromedp.MouseClickXY(at[0], at[1]))
 }
+
+// guardClick keeps the events of one click from all but the element "el". The
+// function it leaves behind ends that and tells whether the click missed.
+const guardClick = `
+	const guard = new AbortController();
+	let missed = false;
+	for (const kind of ['pointerdown', 'mousedown', 'pointerup', 'mouseup', 'click']) {
+		window.addEventListener(kind, (e) => {
+			if (el.contains(e.target) || el.control === e.target) return;
+			missed = true;
+			e.preventDefault();
+			e.stopImmediatePropagation();
+		}, {capture: true, signal: guard.signal});
+	}
+	window.clickGuard = () => { guard.abort(); delete window.clickGuard; return missed; };
+`
 
 // Fill replaces the content of a text field.
 func (p *Page) Fill(selector, text string) {
