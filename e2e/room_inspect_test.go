@@ -66,7 +66,8 @@ func (g *guest) seesCandidates() {
 	g.t.Helper()
 	g.Click(at("tab-candidates"))
 	g.WaitFor(`(() => { const [mine, theirs] = [...document.querySelectorAll('[data-testid="candidates"] table')].map((table) => [...table.querySelectorAll('tr[data-type]')].map((row) => row.dataset.type));
-		return ['host', 'srflx', 'relay'].every((type) => mine.includes(type)) && ['srflx', 'relay'].every((type) => theirs.includes(type)); })()`, patience)
+		if (['host', 'srflx', 'relay'].every((type) => mine.includes(type)) && ['srflx', 'relay'].every((type) => theirs.includes(type))) return true;
+		throw new Error('mine ' + mine + ', theirs ' + theirs); })()`, patience)
 	if local, remote := g.usedCandidates(); local != "srflx udp" || remote != "srflx udp" {
 		g.t.Errorf("%s: in use are %q and %q, want srflx on both sides", g.name, local, remote)
 	}
