@@ -196,7 +196,12 @@ func (s *session) openChannels(ctx context.Context) []*dataChannel {
 	return nil
 }
 
-// close ends the connection and all its goroutines.
+// closeTime is how long close waits for Pion. Where UDP is blocked its gathering
+// still asks the relay and hears nothing, for up to 8 s, and it waits for that.
+const closeTime = time.Second
+
+// close ends the connection and the engines on it. Pion's own goroutines have
+// ended too, unless a relay does not answer: those end when they give up on it.
 func (s *session) close() {
 	s.cancel()
 	var engines sync.WaitGroup
@@ -204,8 +209,15 @@ func (s *session) close() {
 		s.engines.Wait()
 		close(s.quiet)
 	})
-	if err := s.pc.GracefulClose(); err != nil {
-		s.link.log.Debug("close connection", "err", err)
+	closed := make(chan error, 1)
+	go func() { closed <- s.pc.GracefulClose() }()
+	select {
+	case err := <-closed:
+		if err != nil {
+			s.link.log.Debug("close connection", "err", err)
+		}
+	case <-time.After(closeTime):
+		s.link.log.Debug("close connection", "err", "still gathering candidates")
 	}
 	engines.Wait()
 }
