@@ -1,0 +1,150 @@
+package e2e
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"peerlab/trace"
+)
+
+// seconds is a run of the TCP server that is over soon, with some of everything.
+const seconds = "clients=3&silent=1&messages=3&pace=60&wait=500&stay=0"
+
+func TestABadParameterIsNamedAndNothingIsRun(t *testing.T) {
+	t.Parallel()
+	s := startServer(t, nil)
+	for slug, c := range map[string]struct{ form, field, kept string }{
+		"/labs/tcp-server":   {"clients=9999&messages=7", "clients", `value="7"`},
+		"/labs/proxy":        {"load=-1&requests=17", "load", `value="17"`},
+		"/labs/throttle":     {"refill=NaN&burst=13", "refill", `value="13"`},
+		"/labs/latency":      {"think=9999999&warm=4", "think", `value="4"`},
+		"/labs/slow-network": {"toxic=slicer&size=123", "toxic", `value="123"`},
+	} {
+		page := s.post(slug+"/runs", c.form, "Accept", "text/html")
+		if page.StatusCode != http.StatusUnprocessableEntity || !strings.Contains(page.body, "Nothing was run.") ||
+			!strings.Contains(page.body, `data-testid="problem-`+c.field+`"`) || !strings.Contains(page.body, c.kept) {
+			t.Errorf("%s with %s: %s, without the field, or what was entered", slug, c.form, page.Status)
+		}
+		var told struct{ Field, Message string }
+		program := s.post(slug+"/runs", c.form, "Accept", "application/json")
+		if err := json.Unmarshal([]byte(program.body), &told); err != nil || program.StatusCode != http.StatusUnprocessableEntity || told.Field != c.field || told.Message == "" {
+			t.Errorf("%s with %s: %s %s", slug, c.form, program.Status, program.body)
+		}
+		if program := s.post(slug+"/runs", "no-such=1", "Accept", "application/json"); program.StatusCode != http.StatusUnprocessableEntity || !strings.Contains(program.body, "no-such") {
+			t.Errorf("%s with a parameter it has not: %s %s", slug, program.Status, program.body)
+		}
+	}
+}
+
+func TestRunsAreOfOurOwnPagesOnly(t *testing.T) {
+	t.Parallel()
+	s := startServer(t, nil)
+	run := s.startRun("tcp-server", "stay=60&duration=60")
+	for _, path := range []string{"/labs/tcp-server/runs", run.path + "/stop", run.path + "/actions/drain"} {
+		for _, header := range [][]string{{"Sec-Fetch-Site", "cross-site"}, {"Origin", "https://evil.example"}} {
+			if r := s.post(path, "", header...); r.StatusCode != http.StatusForbidden {
+				t.Errorf("POST %s with %v: %s", path, header, r.Status)
+			}
+		}
+	}
+	for _, path := range []string{"/labs/tcp-server", "/runs", run.path, run.path + ".json", run.path + "/events"} {
+		if r := s.do(here, "GET", path, "Host", "evil.example"); r.StatusCode != http.StatusMisdirectedRequest || strings.Contains(r.body, run.path) {
+			t.Errorf("GET %s for another host: %s", path, r.Status)
+		}
+	}
+	if !run.saved().Ended.IsZero() {
+		t.Error("another site stopped the run")
+	}
+	run.stop()
+	run.over()
+}
+
+func TestAFinishedRunIsReadWithoutScript(t *testing.T) {
+	t.Parallel()
+	s := startServer(t, nil)
+	run := s.startRun("tcp-server", seconds)
+	run.over()
+	page, facts := s.get(run.path).body, 0
+	for _, e := range run.saved().Events {
+		if e.Kind == trace.Fact {
+			facts++
+			if !strings.Contains(page, e.Name) {
+				t.Errorf("the page does not tell %q", e.Name)
+			}
+		}
+	}
+	if facts == 0 || !strings.Contains(page, `data-state="ended"`) {
+		t.Errorf("%d facts, or the page does not say that it ended", facts)
+	}
+}
+
+func TestManyRunsAtOnceAreBounded(t *testing.T) {
+	t.Parallel()
+	s := startServer(t, nil)
+	s.startRun("tcp-server", seconds).over() // what is allocated once
+	before := memory(t, s.Process, "VmRSS")
+
+	const asked = 200
+	var mu sync.Mutex
+	var started []labRun
+	codes := map[int]int{}
+	client := clientAt(here)
+	var all sync.WaitGroup
+	for range asked {
+		all.Go(func() {
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.base+"/labs/tcp-server/runs", strings.NewReader("stay=60&duration=60"))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			r.Header.Set("Accept", "application/json")
+			resp, err := client.Do(r)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer resp.Body.Close()
+			body, err := io.ReadAll(resp.Body)
+			if err != nil {
+				t.Error(err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			codes[resp.StatusCode]++
+			var made struct{ URL string }
+			switch resp.StatusCode {
+			case http.StatusCreated:
+				if err := json.Unmarshal(body, &made); err != nil || made.URL == "" {
+					t.Errorf("started: %s", body)
+				}
+				started = append(started, labRun{s, made.URL})
+			case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+				if resp.Header.Get("Retry-After") == "" || !strings.Contains(string(body), "Too many runs") {
+					t.Errorf("%s: %s, Retry-After %q", resp.Status, body, resp.Header.Get("Retry-After"))
+				}
+			default:
+				t.Errorf("%s: %s", resp.Status, body)
+			}
+		})
+	}
+	all.Wait()
+	t.Logf("answers: %v", codes)
+	if len(started) == 0 || len(started) > 16 {
+		t.Errorf("%d runs of %d were started", len(started), asked)
+	}
+	for _, run := range started {
+		run.stop()
+		run.over()
+	}
+	s.startRun("tcp-server", seconds).over() // there is room again
+	after := memory(t, s.Process, "VmRSS")
+	t.Logf("memory: %d MB before, %d MB afterwards", before>>20, after>>20)
+	if after > before+64<<20 {
+		t.Errorf("memory: %d MB before, %d MB afterwards", before>>20, after>>20)
+	}
+}
