@@ -162,6 +162,10 @@ func (c *couple) pathChoice(t *testing.T) {
 		bob.completes("out", file, patience)
 	}
 
+	alice.Click(at("tab-ladder"))
+	alice.Click("#ladder-table")
+	alice.ladderHas(`turn \| relay → you \| TURN: your relayed address relay 25\.0\.0\.10:\d+ udp`)
+
 	// Where none of the allowed paths works, the page says so, and whose doing it is.
 	for _, router := range c.routers {
 		router.SetNAT(netlab.Symmetric)
