@@ -30,7 +30,7 @@ func TestPacketsOfARunAreReadByTshark(t *testing.T) {
 
 	other := s.startRun("tcp-server", seconds)
 	other.over()
-	if r := s.do(here, "GET", other.path+".pcapng"); r.StatusCode != http.StatusNotFound || !strings.Contains(strings.ToLower(r.body), "link") {
+	if r := s.do(here, "GET", other.path+".pcapng"); r.StatusCode != http.StatusNotFound || !strings.Contains(r.body, "emulated link") {
 		t.Errorf("packets of the loopback: %s", r.Status)
 	}
 }

@@ -19,7 +19,7 @@ import (
 )
 
 // patience is how long to wait for what has to happen.
-const patience = 15 * time.Second
+const patience = 30 * time.Second
 
 // vantage is where a client stands: a host of a lab, or here.
 type vantage interface {
