@@ -33,7 +33,8 @@ type internet struct {
 }
 
 // newInternet builds the hosts, one behind a NAT of each type given, and
-// starts the network.
+// starts the network. Tests on this network do not run in parallel: vnet counts its MAC addresses
+// without a lock.
 func newInternet(t testing.TB, nats ...vnet.NATType) (*internet, []transport.Net) {
 	t.Helper()
 	w := &internet{t: t}
@@ -132,7 +133,6 @@ func (w *internet) meet(hosts []transport.Net, adjust func(*Config)) (a, b *memb
 }
 
 func TestTheirPathThroughNATs(t *testing.T) {
-	t.Parallel() // it mostly waits
 	for _, c := range []struct {
 		name    string
 		a, b    vnet.NATType
@@ -147,6 +147,7 @@ func TestTheirPathThroughNATs(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			w, hosts := newInternet(t, c.a, c.b)
 			_, b, ab, ba := w.meet(hosts, func(cfg *Config) { cfg.RelayOnly = c.only })
+			eventually(t, "a path both ways", func() bool { return ab.Path().Connected && ba.Path().Connected })
 			if p := ab.Path(); p.Relayed != c.relayed || !p.Connected {
 				t.Errorf("%+v: %s", p, p)
 			}
@@ -162,7 +163,6 @@ func TestTheirPathThroughNATs(t *testing.T) {
 }
 
 func TestAnICERestartKeepsTheSession(t *testing.T) {
-	t.Parallel() // it mostly waits
 	w, hosts := newInternet(t, cone, cone)
 	a, b, ab, ba := w.meet(hosts, nil)
 	w.cut.Store(true)
@@ -181,7 +181,6 @@ func TestAnICERestartKeepsTheSession(t *testing.T) {
 }
 
 func TestANewSessionWhenARestartIsNotEnough(t *testing.T) {
-	t.Parallel() // it mostly waits
 	w, hosts := newInternet(t, cone, cone)
 	a, b, ab, ba := w.meet(hosts, func(c *Config) { c.Timing.Renew = time.Second })
 	data := Generated{Size: 4 << 20, Seed: 1}
