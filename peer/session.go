@@ -196,12 +196,7 @@ func (s *session) openChannels(ctx context.Context) []*dataChannel {
 	return nil
 }
 
-// closeTime is how long close waits for Pion. Where UDP is blocked its gathering
-// still asks the relay and hears nothing, for up to 8 s, and it waits for that.
-const closeTime = time.Second
-
-// close ends the connection and the engines on it. Pion's own goroutines have
-// ended too, unless a relay does not answer: those end when they give up on it.
+// close ends the connection and all its goroutines.
 func (s *session) close() {
 	s.cancel()
 	var engines sync.WaitGroup
@@ -209,15 +204,8 @@ func (s *session) close() {
 		s.engines.Wait()
 		close(s.quiet)
 	})
-	closed := make(chan error, 1)
-	go func() { closed <- s.pc.GracefulClose() }()
-	select {
-	case err := <-closed:
-		if err != nil {
-			s.link.log.Debug("close connection", "err", err)
-		}
-	case <-time.After(closeTime):
-		s.link.log.Debug("close connection", "err", "still gathering candidates")
+	if err := s.pc.GracefulClose(); err != nil {
+		s.link.log.Debug("close connection", "err", err)
 	}
 	engines.Wait()
 }
