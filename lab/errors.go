@@ -33,6 +33,8 @@ var (
 	ErrSockets = errors.New("too many sockets are open in this run")
 	// ErrHost: the name of a host can't be used.
 	ErrHost = errors.New("bad name for a host")
+	// ErrNoLink: what was asked for is on the emulated link only.
+	ErrNoLink = errors.New("the loopback has none: run it on the link")
 	// ErrInUse: the host listens on that port already.
 	ErrInUse = errors.New("the host listens there already")
 )

@@ -39,27 +39,48 @@ type Host struct {
 // Host returns the host of that name, a lane; made when first asked for. On
 // the link there may be as many as netsim allows, on the loopback 64.
 func (r *Run) Host(name string) (*Host, error) {
+	return r.host(name, func() (*netsim.Host, error) {
+		n, err := r.netLocked()
+		if err != nil {
+			return nil, err
+		}
+		return n.Host(name)
+	})
+}
+
+// host finds a host, or makes one and joins it to the network if there is one.
+func (r *Run) host(name string, join func() (*netsim.Host, error)) (*Host, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if h := r.hosts[name]; h != nil {
 		return h, nil
 	}
-	if len(name) > 40 || !slug.MatchString(name) {
-		return nil, fmt.Errorf("%w: %q must be lower-case words joined by dashes", ErrHost, clip(name, 40))
-	}
-	if r.sockets.over() {
-		return nil, fmt.Errorf("host %s: %w", name, net.ErrClosed)
+	if err := r.validLane(name); err != nil {
+		return nil, err
 	}
 	h := &Host{run: r, name: name, addr: r.sockets.listenOn}
 	if r.Network() == Link {
-		if err := r.joinLocked(h); err != nil {
-			return nil, err
+		sim, err := join()
+		if err != nil {
+			return nil, fmt.Errorf("emulated link: %w", err)
 		}
+		h.sim, h.addr = sim, sim.Addr()
 	} else if len(r.hosts) >= 64 {
 		return nil, limited(ErrHost, 64)
 	}
 	r.hosts[name] = h
 	return h, nil
+}
+
+// validLane tells whether there can be a host of this name now.
+func (r *Run) validLane(name string) error {
+	if len(name) > 40 || !slug.MatchString(name) {
+		return fmt.Errorf("%w: %q must be lower-case words joined by dashes", ErrHost, clip(name, 40))
+	}
+	if r.sockets.over() {
+		return fmt.Errorf("host %s: %w", name, net.ErrClosed)
+	}
+	return nil
 }
 
 // Name is the lane of the host.
@@ -187,7 +208,8 @@ func (h *Host) listenAddress(network, address string) (plain, port, at string, e
 }
 
 // HostOf names the host of this run that has the address: of a connection's
-// other end, say. It is empty for somebody from outside.
+// other end, say. What comes from behind a NAT has the address of the NAT, and
+// its name. It is empty for somebody from outside.
 func (r *Run) HostOf(a net.Addr) string {
 	if a == nil {
 		return ""
@@ -204,6 +226,11 @@ func (r *Run) HostOf(a net.Addr) string {
 	for _, h := range r.hosts {
 		if h.addr.String() == host {
 			return h.name
+		}
+	}
+	for _, nat := range r.nats {
+		if nat.External().String() == host {
+			return nat.Name()
 		}
 	}
 	return ""

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/netip"
 	"reflect"
 	"regexp"
 	"slices"
@@ -46,6 +47,9 @@ type Info struct {
 	// network is chosen (see Run.VariantOnLink): the parameters of the link
 	// count and there are packets on both.
 	Emulates bool
+	// Prefix is the network of the emulated hosts, an IPv4 /24, where addresses
+	// that look private would mislead. Not valid: 10.77.0.0/24.
+	Prefix netip.Prefix
 	// Defaults are for parameters every lab has where this lab needs others,
 	// as the form writes them: {"delay": "80"}.
 	Defaults map[string]string

@@ -2,8 +2,8 @@ package lab
 
 import (
 	"fmt"
-
 	"log/slog"
+	"net/netip"
 
 	"peerlab/netsim"
 	"peerlab/trace"
@@ -17,51 +17,57 @@ func (c Common) Link() netsim.Link {
 	}
 }
 
-// line is the emulated network of a variant that has one of its own choice.
-type line struct {
+// Emulation is an emulated network that a variant has for itself.
+type Emulation struct {
 	netsim.Link
-	tap func(netsim.Packet)
+	// Prefix is the network of its hosts; not valid: that of the lab's Info.
+	Prefix netip.Prefix
+	// Tap, if not nil, sees each packet as netsim.Config.Tap does.
+	Tap func(netsim.Packet)
+	// Quiet keeps packets and the tables of NATs out of the record, for a lab
+	// that measures on many networks at once and tells of the outcomes only.
+	Quiet bool
 }
 
 // VariantOnLink is Variant on an emulated network whichever one the run is on,
-// with the impairments of link and not those of the parameters. It is for a
-// lab that sets the two networks side by side, whose Info says Emulates. The
-// tap, if not nil, sees each packet as netsim.Config.Tap does. A variant that
+// with the impairments of that and not those of the parameters. It is for a
+// lab that sets networks side by side, whose Info says Emulates or which runs on the link only. A variant that
 // is there already stays what it is.
-func (r *Run) VariantOnLink(name string, link netsim.Link, tap func(netsim.Packet)) *Run {
+func (r *Run) VariantOnLink(name string, on Emulation) *Run {
 	r.smu.Lock()
 	defer r.smu.Unlock()
 	v := r.variants[name]
 	if v == nil {
-		v = &Run{shared: r.shared, variant: name, line: &line{link, tap}, hosts: map[string]*Host{}}
+		v = &Run{shared: r.shared, variant: name, line: &on, hosts: map[string]*Host{}}
 		r.variants[name] = v
 	}
 	return v
 }
 
-// joinLocked puts h on the emulated network of r, which is made for its first
-// host.
-func (r *Run) joinLocked(h *Host) error {
-	if r.net == nil {
-		link := r.settings.Link()
-		if r.line != nil {
-			link = r.line.Link
-		}
-		n, err := netsim.New(netsim.Config{
-			Link: link, Tap: r.packet,
-			Logger: slog.New(slog.DiscardHandler), // what there is to say is in the record
-		})
-		if err != nil {
-			return fmt.Errorf("emulated link: %w", err)
-		}
-		r.net = n
+// netLocked is the emulated network of r, made when first asked for.
+func (r *Run) netLocked() (*netsim.Net, error) {
+	if r.net != nil {
+		return r.net, nil
 	}
-	sim, err := r.net.Host(h.name)
+	cfg := netsim.Config{
+		Link: r.settings.Link(), Prefix: r.settings.lab.Prefix, Tap: r.packet,
+		Logger: slog.New(slog.DiscardHandler), // what there is to say is in the record
+	}
+	if r.line != nil {
+		cfg.Link = r.line.Link
+		if r.line.Prefix.IsValid() {
+			cfg.Prefix = r.line.Prefix
+		}
+		if r.line.Quiet {
+			cfg.Tap = r.line.Tap
+		}
+	}
+	n, err := netsim.New(cfg)
 	if err != nil {
-		return fmt.Errorf("emulated link: %w", err)
+		return nil, fmt.Errorf("emulated link: %w", err)
 	}
-	h.sim, h.addr = sim, sim.Addr()
-	return nil
+	r.net = n
+	return n, nil
 }
 
 // packet records one packet and keeps its bytes. The net stands still
@@ -69,8 +75,8 @@ func (r *Run) joinLocked(h *Host) error {
 func (r *Run) packet(p netsim.Packet) {
 	r.packets.add(r.variant, p)
 	r.Add(packetEvent(p))
-	if r.line != nil && r.line.tap != nil {
-		r.line.tap(p)
+	if r.line != nil && r.line.Tap != nil {
+		r.line.Tap(p)
 	}
 }
 

@@ -22,7 +22,7 @@ func TestAVariantOnTheLinkBesideTheLoopback(t *testing.T) {
 	l, err := lab.New(i, func(ctx context.Context, _ struct{}, r *lab.Run) error {
 		plain := r.Variant("plain")
 		line := netsim.Link{Delay: r.Settings().Delay}
-		linked := r.VariantOnLink("linked", line, func(netsim.Packet) { tapped.Add(1) })
+		linked := r.VariantOnLink("linked", lab.Emulation{Link: line, Tap: func(netsim.Packet) { tapped.Add(1) }})
 		if r.Variant("linked") != linked {
 			return fmt.Errorf("the variant is not found again")
 		}

@@ -23,11 +23,12 @@ const Outside = "outside"
 type Run struct {
 	*shared
 	variant string
-	line    *line // nil: what the parameters ask for
+	line    *Emulation // nil: what the parameters ask for
 
 	mu    sync.Mutex
 	net   *netsim.Net // nil on the loopback, and before the first Host
 	hosts map[string]*Host
+	nats  []*netsim.NAT
 }
 
 // shared is what a run and its variants have in common.

@@ -17,9 +17,19 @@
 // decided about a packet is decided when it is sent, so a Packet tells at once
 // when it will arrive, or why it never will; Set changes what is sent from then on.
 //
+// Hosts can also be behind a NAT, which is a router between the net's own network (its internet) and one
+// of its own, and a NAT behind another one. It rewrites the very packets, as RFC 4787, 5382 and 5508 say of
+// UDP, TCP and ICMP, with the mapping and filtering asked for:
+//
+//	host in ──▶ NAT ─ find or make the mapping ─ rewrite the source ──▶ internet
+//	        ◀── NAT ◀─ rewrite the destination ─ filter ─ find the mapping ──
+//
+// Each line on the way is a Packet of its own for the tap, and so is what a NAT refuses. The lines behind
+// a NAT are perfect: the Link is that of the internet.
+//
 // Emulated: delay, jitter, independent loss, serialisation at a rate, a FIFO
 // queue with tail drop, reordering if asked for, and the MTU. Not emulated:
-// Ethernet and ARP, broadcast, IPv6, routers on the way, bit errors,
+// Ethernet and ARP, broadcast, IPv6, routers on the way that don't translate, bit errors,
 // duplication, bursts of loss, and a line shared by more than two hosts. Sizes
 // count IP packets, no framing.
 //

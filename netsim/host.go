@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"sync"
 
+	"gvisor.dev/gvisor/pkg/buffer"
 	"gvisor.dev/gvisor/pkg/tcpip"
 	"gvisor.dev/gvisor/pkg/tcpip/header"
 	"gvisor.dev/gvisor/pkg/tcpip/network/ipv4"
@@ -19,16 +21,12 @@ import (
 // nic is the number of a host's only interface.
 const nic tcpip.NICID = 1
 
-// address is the address of the host at a place: 10.77.subnet.(place + 1).
-func address(subnet byte, place int) netip.Addr {
-	return netip.AddrFrom4([4]byte{10, 77, subnet, byte(place + 1)})
-}
-
 // Host is one machine: a TCP/IP stack of its own, with one IPv4 address.
 type Host struct {
 	net   *Net
 	name  string
-	place int // in Net.hosts; the address ends in place + 1
+	place int     // which lines are its own
+	on    *subnet // where it is
 	addr  netip.Addr
 	stack *stack.Stack
 	port  *port
@@ -42,24 +40,29 @@ func (h *Host) Name() string { return h.name }
 // Addr is the host's address.
 func (h *Host) Addr() netip.Addr { return h.addr }
 
-func newHost(n *Net, name string, place int) (*Host, error) {
+func (h *Host) label() string             { return h.name }
+func (h *Host) at() int                   { return h.place }
+func (h *Host) receive(view *buffer.View) { h.port.receive(view) }
+
+// newHost makes a host on a network. Away tells whether it can reach others by
+// the way out.
+func newHost(n *Net, name string, place int, on *subnet, addr netip.Addr, away bool) (*Host, error) {
 	h := &Host{
-		net: n, name: name, place: place,
-		addr: address(n.cfg.Subnet, place),
+		net: n, name: name, place: place, on: on, addr: addr,
 		stack: stack.New(stack.Options{
 			NetworkProtocols:   []stack.NetworkProtocolFactory{ipv4.NewProtocol},
 			TransportProtocols: []stack.TransportProtocolFactory{tcp.NewProtocolCUBIC, udp.NewProtocol, icmp.NewProtocol4},
 			HandleLocal:        true, // what a host sends to itself does not go over the line
 		}),
 	}
-	if err := h.configure(); err != nil {
+	if err := h.configure(away); err != nil {
 		h.stack.Destroy()
 		return nil, fmt.Errorf("netsim: host %q: %w", name, err)
 	}
 	return h, nil
 }
 
-func (h *Host) configure() error {
+func (h *Host) configure(away bool) error {
 	if err := h.net.cfg.TCP.apply(h.stack); err != nil {
 		return err
 	}
@@ -74,7 +77,28 @@ func (h *Host) configure() error {
 	if err := h.stack.AddProtocolAddress(nic, own, stack.AddressProperties{}); err != nil {
 		return fmt.Errorf("setting the address: %s", err)
 	}
-	h.stack.SetRouteTable([]tcpip.Route{{Destination: own.AddressWithPrefix.Subnet(), NIC: nic}})
+	routes := []tcpip.Route{{Destination: own.AddressWithPrefix.Subnet(), NIC: nic}}
+	if away {
+		routes = append(routes, tcpip.Route{Destination: header.IPv4EmptySubnet, NIC: nic})
+	}
+	h.stack.SetRouteTable(routes)
+	return nil
+}
+
+// Join makes the host receive what others of its network, which is one behind
+// a NAT, send to a multicast address. The error is ErrConfig for another address.
+func (h *Host) Join(group netip.Addr) error {
+	if !group.Is4() || !group.IsMulticast() {
+		return fmt.Errorf("%w: %s is not an IPv4 multicast address", ErrConfig, group)
+	}
+	if err := h.stack.JoinGroup(header.IPv4ProtocolNumber, nic, tcpip.AddrFrom4(group.As4())); err != nil {
+		return fmt.Errorf("netsim: host %q joins %s: %w", h.name, group, fault(err))
+	}
+	h.net.mu.Lock()
+	defer h.net.mu.Unlock()
+	if !slices.Contains(h.on.groups[group], h) {
+		h.on.groups[group] = append(h.on.groups[group], h)
+	}
 	return nil
 }
 

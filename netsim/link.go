@@ -81,6 +81,19 @@ const (
 	WhyFlood  = "too many packets on the way"
 )
 
+// Why a NAT did not send a packet on.
+const (
+	WhyNoMapping = "no mapping in the NAT"
+	WhyFiltered  = "filtered by the NAT"
+	WhyBlocked   = "UDP is blocked"
+	WhyNoHairpin = "the NAT does not hairpin"
+	WhyNoPort    = "no port left in the NAT"
+	WhyProtocol  = "not a protocol that the NAT translates"
+	WhyFragment  = "a part without its first one"
+	WhyMalformed = "malformed"
+	WhyTTL       = "time to live is over"
+)
+
 // path is one direction between two hosts: its clock and its queue. Times are
 // since the net began.
 type path struct {

@@ -34,7 +34,7 @@ const maxNth = 1_000_000
 
 // Match picks packets to drop.
 type Match struct {
-	// From and To are host names; empty is any host.
+	// From and To are names of hosts or NATs, at the two ends of one line; empty is any.
 	From, To string
 	// Kind is the kind of packet; Any is each.
 	Kind Kind
@@ -80,11 +80,14 @@ func (n *Net) DropNext(m Match, count int) error {
 		if *name == "" {
 			continue
 		}
-		h := n.byName[fold(*name)]
-		if h == nil {
+		switch h, nat := n.byName[fold(*name)], n.nats[fold(*name)]; {
+		case h != nil:
+			*name = h.name
+		case nat != nil:
+			*name = nat.name
+		default:
 			return fmt.Errorf("%w: there is no host %q", ErrHost, *name)
 		}
-		*name = h.name
 	}
 	if len(n.rules) >= maxRules {
 		return fmt.Errorf("%w: %d drops are waiting for their packets", ErrFull, maxRules)

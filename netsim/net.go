@@ -11,7 +11,7 @@ import (
 	"unicode/utf8"
 )
 
-// MaxHosts is how many hosts a net can have.
+// MaxHosts is how many hosts and NATs a net can have.
 const MaxHosts = 32
 
 // DefaultMTU is the largest IP packet unless Config says otherwise, in bytes.
@@ -26,6 +26,8 @@ type Config struct {
 	// Subnet is the x in 10.77.x.0/24, where the hosts live. Nets that differ in
 	// it can share a capture without their connections getting mixed up.
 	Subnet byte
+	// Prefix is another IPv4 /24 for the hosts to live in, if it is valid.
+	Prefix netip.Prefix
 	// Tap sees every packet at the moment it is sent, one after the other in
 	// that order, before the receiver can react to it. The net stands still meanwhile: Tap must not block,
 	// and must not call the net, its hosts or their connections.
@@ -37,6 +39,9 @@ type Config struct {
 func (c Config) validate() error {
 	if c.MTU != 0 && (c.MTU < 576 || c.MTU > 65_535) {
 		return fmt.Errorf("%w: MTU %d is not within 576 and 65535", ErrConfig, c.MTU)
+	}
+	if p := c.Prefix; p.IsValid() && (p.Bits() != 24 || !p.Addr().Is4() || p != p.Masked()) {
+		return fmt.Errorf("%w: prefix %s is not an IPv4 /24", ErrConfig, p)
 	}
 	if err := c.TCP.validate(); err != nil {
 		return err
@@ -55,20 +60,24 @@ type Net struct {
 
 	opening sync.RWMutex // held for reading while a socket is made; before mu
 
-	mu     sync.Mutex
-	closed bool
-	link   Link
-	hosts  []*Host
-	byName map[string]*Host // by folded name
-	paths  map[pathKey]*path
-	rules  []*rule
-	flows  flows
-	stats  Stats
+	mu       sync.Mutex
+	closed   bool
+	link     Link
+	internet *subnet
+	subnets  []*subnet // the internet first
+	places   int       // given to hosts and NATs so far
+	hosts    []*Host
+	byName   map[string]*Host // by folded name
+	nats     map[string]*NAT  // the same
+	paths    map[pathKey]*path
+	rules    []*rule
+	flows    flows
+	stats    Stats
 
 	inFlight int // bytes
 }
 
-// pathKey is a direction: the places of two hosts in Net.hosts.
+// pathKey is a direction: the places of two nodes.
 type pathKey struct{ from, to int }
 
 // New makes a net without hosts. The error is ErrConfig. Close it.
@@ -81,12 +90,18 @@ func New(cfg Config) (*Net, error) {
 	}
 	n := &Net{
 		cfg: cfg, log: cfg.Logger, begin: time.Now(), link: cfg.Link, gone: make(chan struct{}),
-		byName: make(map[string]*Host), paths: make(map[pathKey]*path),
+		byName: make(map[string]*Host), nats: make(map[string]*NAT), paths: make(map[pathKey]*path),
 		stats: Stats{Lost: make(map[string]uint64)},
 	}
 	if n.log == nil {
 		n.log = slog.New(slog.DiscardHandler)
 	}
+	prefix := cfg.Prefix
+	if !prefix.IsValid() {
+		prefix = netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 77, cfg.Subnet, 0}), 24)
+	}
+	n.internet = newSubnet(prefix, nil)
+	n.subnets = []*subnet{n.internet}
 	n.sched = newScheduler(n)
 	return n, nil
 }
@@ -94,8 +109,10 @@ func New(cfg Config) (*Net, error) {
 // Host adds a host, with the next address of 10.77.x.1 to 10.77.x.32, x being Config.Subnet, or returns the one
 // of this name. Names are dialled without regard to case; they have up to 32
 // letters, digits, or other signs but spaces and any of : / [ ] % and are not IP addresses. The error is
-// ErrHost for such a name, ErrFull beyond MaxHosts, net.ErrClosed.
-func (n *Net) Host(name string) (*Host, error) {
+// ErrHost for such a name, and for one that is elsewhere already, ErrFull beyond MaxHosts, net.ErrClosed.
+func (n *Net) Host(name string) (*Host, error) { return n.addHost(name, n.internet) }
+
+func (n *Net) addHost(name string, on *subnet) (*Host, error) {
 	if err := validName(name); err != nil {
 		return nil, err
 	}
@@ -104,16 +121,24 @@ func (n *Net) Host(name string) (*Host, error) {
 	if n.closed {
 		return nil, errClosed("host", name)
 	}
-	if h := n.byName[fold(name)]; h != nil {
+	if h := n.byName[fold(name)]; h != nil && h.on == on {
 		return h, nil
+	} else if h != nil || n.nats[fold(name)] != nil {
+		return nil, fmt.Errorf("%w: %q is there already, somewhere else", ErrHost, name)
 	}
-	if len(n.hosts) == MaxHosts {
-		return nil, fmt.Errorf("%w: there are %d hosts already", ErrFull, MaxHosts)
+	if n.places == MaxHosts {
+		return nil, fmt.Errorf("%w: there are %d hosts and NATs already", ErrFull, MaxHosts)
 	}
-	h, err := newHost(n, name, len(n.hosts))
+	addr, err := on.free()
 	if err != nil {
 		return nil, err
 	}
+	h, err := newHost(n, name, n.places, on, addr, on.inside != nil)
+	if err != nil {
+		return nil, err
+	}
+	n.places++
+	on.nodes[addr] = h
 	n.hosts = append(n.hosts, h)
 	n.byName[fold(name)] = h
 	return h, nil
@@ -147,6 +172,9 @@ func (n *Net) Close() error {
 	n.mu.Lock()
 	first, hosts := !n.closed, n.hosts
 	n.closed = true
+	for _, nat := range n.nats {
+		nat.table.stop()
+	}
 	n.mu.Unlock()
 	n.opening.Unlock()
 	if !first {
@@ -165,17 +193,6 @@ func (n *Net) isClosed() bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.closed
-}
-
-// hostAt is the host with address a, nil if there is none.
-func (n *Net) hostAt(a netip.Addr) *Host {
-	if !a.Is4() {
-		return nil
-	}
-	if i := int(a.As4()[3]) - 1; i >= 0 && i < len(n.hosts) && n.hosts[i].addr == a {
-		return n.hosts[i]
-	}
-	return nil
 }
 
 func validName(name string) error {

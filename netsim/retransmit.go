@@ -71,6 +71,19 @@ func (fl *flow) observe(dir int, s *segment, now time.Duration, f fate) verdict 
 	return v
 }
 
+// recall is what is known about a packet that was observed already, on the line
+// before.
+func (fl *flow) recall(dir int, s *segment) (v verdict) {
+	d, peer := &fl.tcp[dir], &fl.tcp[1-dir]
+	if s.proto == protoTCP && d.begun {
+		v.seq, v.window = s.seq-d.isn, int(s.win)
+		if s.has(flagACK) && peer.begun {
+			v.ack = s.ack - peer.isn
+		}
+	}
+	return v
+}
+
 func observeTCP(d, peer *half, s *segment, now time.Duration, f fate) verdict {
 	if s.has(flagSYN) && (!d.begun || d.isn != s.seq) {
 		*d = half{begun: true, isn: s.seq, end: s.seq, scale: wscale(s)}

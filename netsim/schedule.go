@@ -15,7 +15,7 @@ const maxNap = 250 * time.Microsecond
 type flight struct {
 	due  time.Duration
 	n    uint64 // the packet's number: those due together arrive as they were sent
-	to   *port
+	to   node
 	view *buffer.View
 }
 

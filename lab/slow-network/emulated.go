@@ -21,9 +21,9 @@ type wire struct {
 func variant(r *lab.Run, name string, w *wire) *lab.Run {
 	switch {
 	case name == emulated:
-		return r.VariantOnLink(name, r.Settings().Link(), w.packet)
+		return r.VariantOnLink(name, lab.Emulation{Link: r.Settings().Link(), Tap: w.packet})
 	case r.Network() == lab.Link: // to see the packets of the other ways: a perfect wire
-		return r.VariantOnLink(name, netsim.Link{}, w.packet)
+		return r.VariantOnLink(name, lab.Emulation{Tap: w.packet})
 	}
 	return r.Variant(name)
 }
