@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 
+	"peerlab/e2e/browser"
 	"peerlab/trace"
 )
 
@@ -24,10 +25,11 @@ func gapless(t *testing.T, what string, seqs []int, want int) {
 	}
 }
 
-// cutter passes connections on, and can cut all of them.
+// cutter passes connections on, and can cut all of them, and the line itself.
 type cutter struct {
 	net.Listener
 	mu    sync.Mutex
+	down  bool
 	conns []net.Conn
 }
 
@@ -52,6 +54,9 @@ func newCutter(t *testing.T, to string) *cutter {
 			}
 			c.mu.Lock()
 			c.conns = append(c.conns, in, out)
+			if c.down {
+				c.cutLocked()
+			}
 			c.mu.Unlock()
 			for _, pair := range [][2]net.Conn{{in, out}, {out, in}} {
 				all.Go(func() {
@@ -68,6 +73,20 @@ func newCutter(t *testing.T, to string) *cutter {
 func (c *cutter) cut() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.cutLocked()
+}
+
+// line takes the line down, or up again. While it is down, what connects is
+// cut at once.
+func (c *cutter) line(up bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.down = !up; c.down {
+		c.cutLocked()
+	}
+}
+
+func (c *cutter) cutLocked() {
 	for _, conn := range c.conns {
 		conn.Close()
 	}
@@ -104,4 +123,29 @@ func TestEventsResumeAfterACut(t *testing.T) {
 		t.Errorf("cut %d times", cuts)
 	}
 	gapless(t, "after cuts", seqs, len(run.saved().Events))
+}
+
+func TestABrowserReadsOnAfterACut(t *testing.T) {
+	s := startServer(t, nil)
+	c := newCutter(t, s.addr())
+	run := s.startRun("tcp-server", "clients=6&messages=8&pace=250&stay=0")
+	p := browser.Launch(t, browser.Config{}).Page(t)
+	p.AllowErrors(`net::ERR_`) // the cuts
+	p.Open("http://" + c.Addr().String() + run.path)
+	state := func(stream string, more int) string {
+		return fmt.Sprintf(`(d => d.stream === %q && Number(d.events) > %d)(document.querySelector('[data-testid="run"]').dataset)`, stream, more)
+	}
+	for range 3 { // short cuts
+		seen := browser.Eval[int](p, `peerlab.player.events.length`)
+		p.WaitFor(state("open", seen), patience)
+		c.cut()
+	}
+	p.WaitFor(state("open", 0), patience)
+	c.line(false)
+	p.WaitFor(state("reconnecting", 0), patience)
+	p.WaitFor(`document.body.innerText.includes('Nothing is missed')`, patience)
+	c.line(true)
+	p.WaitFor(`document.querySelector('[data-testid="run"]').dataset.stream === 'ended'`, 2*patience)
+	p.WaitFor(`!document.body.innerText.includes('Nothing is missed')`, patience)
+	gapless(t, "a browser after cuts", browser.Eval[[]int](p, numbers), len(run.saved().Events))
 }

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -82,19 +83,15 @@ func TestAFinishedRunIsReadWithoutScript(t *testing.T) {
 	}
 }
 
-func TestManyRunsAtOnceAreBounded(t *testing.T) {
-	t.Parallel()
-	s := startServer(t, nil)
-	s.startRun("tcp-server", seconds).over() // what is allocated once
-	before := memory(t, s.Process, "VmRSS")
-
-	const asked = 200
+// burst asks for runs, all at once, each from the address that from gives it,
+// and tells which were started and how many answers there were of each status.
+func burst(t *testing.T, s *server, asked int, from func(i int) string) (started []labRun, codes map[int]int) {
+	t.Helper()
 	var mu sync.Mutex
-	var started []labRun
-	codes := map[int]int{}
+	codes = map[int]int{}
 	client := clientAt(here)
 	var all sync.WaitGroup
-	for range asked {
+	for i := range asked {
 		all.Go(func() {
 			r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.base+"/labs/tcp-server/runs", strings.NewReader("stay=60&duration=60"))
 			if err != nil {
@@ -103,6 +100,7 @@ func TestManyRunsAtOnceAreBounded(t *testing.T) {
 			}
 			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 			r.Header.Set("Accept", "application/json")
+			r.Header.Set("X-Forwarded-For", from(i))
 			resp, err := client.Do(r)
 			if err != nil {
 				t.Error(err)
@@ -134,17 +132,43 @@ func TestManyRunsAtOnceAreBounded(t *testing.T) {
 	}
 	all.Wait()
 	t.Logf("answers: %v", codes)
-	if len(started) == 0 || len(started) > 16 {
-		t.Errorf("%d runs of %d were started", len(started), asked)
-	}
-	for _, run := range started {
-		run.stop()
-		run.over()
-	}
-	s.startRun("tcp-server", seconds).over() // there is room again
-	after := memory(t, s.Process, "VmRSS")
-	t.Logf("memory: %d MB before, %d MB afterwards", before>>20, after>>20)
-	if after > before+64<<20 {
-		t.Errorf("memory: %d MB before, %d MB afterwards", before>>20, after>>20)
+	return started, codes
+}
+
+func TestManyRunsAtOnceAreBounded(t *testing.T) {
+	t.Parallel()
+	const asked, ofOne, ofAll = 200, 4, 16 // the Runner's bounds
+	for name, c := range map[string]struct {
+		from    func(i int) string
+		started int
+		refused int
+	}{
+		"of one client":   {func(int) string { return "192.0.2.1" }, ofOne, http.StatusTooManyRequests},
+		"of many clients": {func(i int) string { return fmt.Sprintf("192.0.2.%d", i%100) }, ofAll, http.StatusServiceUnavailable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := startServer(t, nil, "--trusted-proxies", "127.0.0.0/8")
+			s.startRun("tcp-server", seconds).over() // what is allocated once
+			before := memory(t, s.Process, "VmRSS")
+			started, codes := burst(t, s, asked, c.from)
+			if len(started) != c.started || codes[c.refused] != asked-c.started {
+				t.Errorf("%d runs of %d were started, want %d, and %d refused with %d", len(started), asked, c.started, asked-c.started, c.refused)
+			}
+			page := s.post("/labs/tcp-server/runs", "", "Accept", "text/html", "X-Forwarded-For", c.from(0))
+			if page.StatusCode != c.refused || !strings.Contains(page.body, "Too many runs") || page.Header.Get("Retry-After") == "" {
+				t.Errorf("a person is answered %s, Retry-After %q", page.Status, page.Header.Get("Retry-After"))
+			}
+			for _, run := range started {
+				run.stop()
+				run.over()
+			}
+			s.startRun("tcp-server", seconds).over() // there is room again
+			after := memory(t, s.Process, "VmRSS")
+			t.Logf("memory: %d MB before, %d MB afterwards", before>>20, after>>20)
+			if after > before+64<<20 {
+				t.Errorf("memory: %d MB before, %d MB afterwards", before>>20, after>>20)
+			}
+		})
 	}
 }

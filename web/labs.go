@@ -197,7 +197,7 @@ func (s *site) notStarted(w http.ResponseWriter, r *http.Request, l *lab.Lab, er
 	if f.RetryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(f.RetryAfter))
 	}
-	s.renderLab(w, r, f.Status, labPage{Lab: l, Form: newLabForm(l, r.PostForm, nil), Problem: f.Detail})
+	s.renderLab(w, r, f.Status, labPage{Lab: l, Form: newLabForm(l, r.PostForm, nil), Problem: f.Title + ". " + f.Detail})
 	return nil
 }
 
