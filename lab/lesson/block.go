@@ -90,11 +90,32 @@ func (p *parser) predict(body string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	summary, err := p.line(question)
+	if err != nil {
+		return "", err
+	}
 	var out strings.Builder
-	out.WriteString("<details class=\"predict\">\n<summary>" + html.EscapeString(question) + "</summary>\n")
+	out.WriteString("<details class=\"predict\">\n<summary>" + summary + "</summary>\n")
 	if err := p.md.Renderer().Render(&out, []byte(answer), doc); err != nil {
 		return "", err
 	}
 	out.WriteString("</details>\n")
 	return out.String(), nil
+}
+
+// line renders one line of Markdown without a paragraph around it.
+func (p *parser) line(text string) (string, error) {
+	doc, err := p.parse([]byte(text))
+	if err != nil {
+		return "", err
+	}
+	if only := doc.FirstChild(); only == nil || only.Kind() != ast.KindParagraph || only.NextSibling() != nil {
+		return "", fmt.Errorf("%q is not one line of text", text)
+	}
+	var out strings.Builder
+	if err := p.md.Renderer().Render(&out, []byte(text), doc); err != nil {
+		return "", err
+	}
+	inner := strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(out.String()), "<p>"), "</p>")
+	return inner, nil
 }

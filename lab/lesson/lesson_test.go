@@ -70,6 +70,7 @@ func TestBadLessonsAreErrors(t *testing.T) {
 		{"```sh region=a\n```\n", "// region a\nx\n// endregion\n", "must be an empty one of go"},
 		{"```go title=x\n```\n", "", "nothing but region=name"},
 		{"```predict\nonly a question\n```\n", "", "an answer"},
+		{"```predict\n- a list\nanswer\n```\n", "", "not one line"},
 		{"```predict\nq\n<b>x</b>\n```\n", "", "HTML in the text"},
 		{"x", "// region a\nx\n", "never ends"},
 		{"x", "// endregion\n", "without a region"},
