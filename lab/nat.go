@@ -50,13 +50,12 @@ func (r *Run) nat(name string, cfg netsim.NATConfig, place func(netsim.NATConfig
 	if err := r.validLane(name); err != nil {
 		return nil, err
 	}
-	quiet, also := r.line != nil && r.line.Quiet, cfg.OnChange
-	cfg.OnChange = func(c netsim.MappingChange) {
-		if !quiet {
+	if also := cfg.OnChange; r.line == nil || !r.line.Quiet {
+		cfg.OnChange = func(c netsim.MappingChange) {
 			r.mapping(c)
-		}
-		if also != nil {
-			also(c)
+			if also != nil {
+				also(c)
+			}
 		}
 	}
 	nat, err := place(cfg)

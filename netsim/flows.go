@@ -15,10 +15,12 @@ type flowKey struct {
 	a, b  netip.AddrPort
 }
 
-// pairKey is two hosts and a protocol, within which flows are numbered.
+// pairKey is the names at the two ends of a line, in their order, and a
+// protocol, within which flows are numbered. Addresses would not do: that of a
+// NAT can change.
 type pairKey struct {
 	proto byte
-	a, b  netip.Addr
+	a, b  string
 }
 
 // flow is one conversation: its number, its draws and what TCP did so far.
@@ -55,7 +57,7 @@ func (f *flows) of(s *segment, from, to string) (*flow, int) {
 		old := f.recent.Remove(f.recent.Back()).(*flow)
 		delete(f.byKey, old.key)
 	}
-	pair := pairKey{s.proto, key.a.Addr(), key.b.Addr()}
+	pair := pairKey{s.proto, min(from, to), max(from, to)}
 	f.count[pair]++
 	n := f.count[pair]
 	made := &flow{key: key, number: n}

@@ -42,6 +42,7 @@ func (h *Host) Addr() netip.Addr { return h.addr }
 
 func (h *Host) label() string             { return h.name }
 func (h *Host) at() int                   { return h.place }
+func (h *Host) has(a netip.Addr) bool     { return a == h.addr }
 func (h *Host) receive(view *buffer.View) { h.port.receive(view) }
 
 // newHost makes a host on a network. Away tells whether it can reach others by

@@ -2,7 +2,6 @@ package netsim
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"net/netip"
 	"slices"
 	"time"
@@ -132,6 +131,13 @@ type side struct {
 func (s *side) label() string { return s.nat.name }
 func (s *side) at() int       { return s.nat.place }
 
+func (s *side) has(a netip.Addr) bool {
+	if s.inside {
+		return a == s.nat.gate
+	}
+	return a == s.nat.external
+}
+
 // receive translates a packet that came in by this side and sends it on.
 func (s *side) receive(view *buffer.View) {
 	n := s.nat.net
@@ -190,7 +196,7 @@ func (n *Net) addNAT(name string, cfg NATConfig, out *subnet) (*NAT, error) {
 	if nat.gate, err = nat.in.free(); err != nil {
 		return nil, err
 	}
-	nat.table = newTable(nat, rand.New(rand.NewPCG(n.link.Seed, uint64(nat.place))))
+	nat.table = newTable(nat, (&draws{from: name}).stream(n.link.Seed, "ports"))
 	out.nodes[external] = nat.outer
 	n.subnets = append(n.subnets, nat.in)
 	n.nats[fold(name)] = nat

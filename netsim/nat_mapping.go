@@ -74,8 +74,9 @@ type table struct {
 	luck   *rand.Rand
 	byKey  map[mapKey]*mapping
 	byPort map[portKey]*mapping
-	next   uint16 // sequential port
-	timer  *time.Timer
+	next   uint16        // sequential port
+	timer  *time.Timer   // for the next sweep, nil if there is none to come
+	due    time.Duration // when that is
 	parts  fragments
 }
 
@@ -200,12 +201,20 @@ func (t *table) refresh(m *mapping) {
 		life = icmpLifetime
 	}
 	m.expires = time.Since(t.nat.net.begin) + life
-	if t.timer == nil {
-		t.timer = time.AfterFunc(life, t.nat.sweep)
-	}
+	t.sweepBy(m.expires)
 }
 
-// sweep removes what has expired, at that time.
+// sweepBy sees to it that there is a sweep at that time, or earlier.
+func (t *table) sweepBy(due time.Duration) {
+	if t.timer != nil && t.due <= due {
+		return
+	}
+	t.stop()
+	t.due = due
+	t.timer = time.AfterFunc(due-time.Since(t.nat.net.begin), t.nat.sweep)
+}
+
+// sweep removes what has expired, and comes again when the next one will have.
 func (nat *NAT) sweep() {
 	n := nat.net
 	n.mu.Lock()
@@ -226,7 +235,7 @@ func (nat *NAT) sweep() {
 		}
 	}
 	if next > 0 {
-		t.timer = time.AfterFunc(next-now, nat.sweep)
+		t.sweepBy(next)
 	}
 }
 
@@ -284,9 +293,15 @@ func (t *table) show(m *mapping) Mapping {
 		Toward: m.key.toward, Static: m.static,
 		Anybody: m.static || t.nat.cfg.Filtering == EndpointIndependent,
 	}
-	for _, p := range m.peers {
-		if p = t.nat.cfg.Filtering.toward(p); !out.Anybody && !slices.Contains(out.LetsIn, p) {
-			out.LetsIn = append(out.LetsIn, p)
+	switch {
+	case out.Anybody:
+	case t.nat.cfg.Filtering == AddressAndPortDependent:
+		out.LetsIn = slices.Clone(m.peers)
+	default:
+		for _, p := range m.peers {
+			if p = t.nat.cfg.Filtering.toward(p); !slices.Contains(out.LetsIn, p) {
+				out.LetsIn = append(out.LetsIn, p)
+			}
 		}
 	}
 	if !m.static {

@@ -194,6 +194,40 @@ func TestAMappingExpires(t *testing.T) {
 	}
 }
 
+func TestAShortLivedMappingBesideALongLivedOne(t *testing.T) {
+	h := newHome(t, netsim.NATConfig{Lifetime: time.Second})
+	l := h.listen(":80")
+	c, err := h.inside("in").DialContext(t.Context(), "tcp", l.Addr().String()) // for hours
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	h.seenAt(h.socket(h.a, 1000))
+	h.until(func() bool { return len(h.nat.Mappings()) == 1 })
+	if left := h.nat.Mappings()[0]; left.Proto != "tcp" {
+		t.Errorf("what is left is %+v", left)
+	}
+}
+
+func TestFlowsOfANATAreNumberedOnWithItsNewAddress(t *testing.T) {
+	h := newHome(t, netsim.NATConfig{})
+	a := h.socket(h.a, 1000)
+	h.seenAt(a)
+	if _, err := h.nat.Readdress(); err != nil {
+		t.Fatal(err)
+	}
+	h.seenAt(a)
+	var flows []int
+	for _, p := range h.seen() {
+		if p.From == "nat" && p.To == "a" {
+			flows = append(flows, p.Flow)
+		}
+	}
+	if !slices.Equal(flows, []int{1, 2}) {
+		t.Errorf("flows %v from the NAT: two of one number have the same luck", flows)
+	}
+}
+
 func TestInboundRefresh(t *testing.T) {
 	h := newHome(t, netsim.NATConfig{Lifetime: time.Second, InboundRefresh: true})
 	a := h.socket(h.a, 1000)
@@ -509,14 +543,24 @@ func TestWiresharkFindsNoBadChecksum(t *testing.T) {
 
 	packets := h.seen()
 	rows := tshark(t, packets, []string{"-N", "n", "-o", "tcp.check_checksum:TRUE", "-o", "udp.check_checksum:TRUE", "-o", "ip.check_checksum:TRUE"},
-		"ip.checksum.status", "udp.checksum.status", "tcp.checksum.status", "icmp.checksum.status")
-	translated, icmp := 0, 0
+		"ip.checksum.status", "udp.checksum.status", "tcp.checksum.status", "icmp.checksum.status", "ip.src_host", "ip.dst_host")
+	names := map[string]string{"192.168.1.2": "in", "203.0.113.1": "a", "203.0.113.2": "b", "203.0.113.3": "nat"}
+	named, translated, icmp := map[string]bool{}, 0, 0
 	for i, row := range rows {
 		for j, of := range []string{"IP", "UDP", "TCP", "ICMP"} {
 			for _, status := range strings.Split(row[j], ",") {
 				if status == "0" {
 					t.Errorf("packet %d (%s): bad %s checksum", i, packets[i].Summary, of)
 				}
+			}
+		}
+		for j, p := range []string{packets[i].Src.Addr().String(), packets[i].Dst.Addr().String()} {
+			switch got, _, _ := strings.Cut(row[4+j], ","); got { // of an ICMP error, not of what it quotes
+			case names[p]:
+				named[p] = true
+			case p: // nobody with that address has sent or received in the file so far
+			default:
+				t.Errorf("packet %d: %s is called %q", i, p, got)
 			}
 		}
 		if packets[i].From == "nat" {
@@ -526,7 +570,7 @@ func TestWiresharkFindsNoBadChecksum(t *testing.T) {
 			icmp++
 		}
 	}
-	if translated < 8 || icmp == 0 {
-		t.Errorf("%d translated packets, %d of ICMP: too few to tell", translated, icmp)
+	if translated < 8 || icmp == 0 || len(named) != len(names) {
+		t.Errorf("%d translated packets, %d of ICMP, %v named: too few to tell", translated, icmp, named)
 	}
 }

@@ -17,6 +17,9 @@ type Packet struct {
 	From, To string
 	// Src and Dst are the addresses; the ports are 0 without TCP or UDP.
 	Src, Dst netip.AddrPort
+	// SrcIs and DstIs name who has these addresses, as far as From and To do: a
+	// line from or to a NAT can carry a packet of somebody farther on.
+	SrcIs, DstIs string
 	// Flow numbers the connections and UDP conversations of two hosts from 1,
 	// as they appear, for each protocol.
 	Flow int

@@ -91,7 +91,8 @@ func (p *PcapngWriter) Write(iface int, pkt Packet) error {
 	if err := p.write(out); err != nil {
 		return err
 	}
-	p.named[pkt.Src.Addr()], p.named[pkt.Dst.Addr()] = true, true
+	p.named[pkt.Src.Addr()] = p.named[pkt.Src.Addr()] || pkt.SrcIs != ""
+	p.named[pkt.Dst.Addr()] = p.named[pkt.Dst.Addr()] || pkt.DstIs != ""
 	return nil
 }
 
@@ -101,8 +102,8 @@ func (p *PcapngWriter) names(out []byte, pkt Packet) []byte {
 	for _, host := range []struct {
 		addr netip.Addr
 		name string
-	}{{pkt.Src.Addr(), pkt.From}, {pkt.Dst.Addr(), pkt.To}} {
-		if !host.addr.Is4() || p.named[host.addr] || host.name == host.addr.String() {
+	}{{pkt.Src.Addr(), pkt.SrcIs}, {pkt.Dst.Addr(), pkt.DstIs}} {
+		if !host.addr.Is4() || p.named[host.addr] || host.name == "" {
 			continue
 		}
 		a := host.addr.As4()

@@ -75,7 +75,7 @@ func (n *Net) carryLocked(from, to node, on *subnet, view *buffer.View) {
 	}
 	n.countLocked(len(data), f.why)
 	if n.cfg.Tap != nil {
-		n.tapLocked(from.label(), name, data, &s, flow, now, f, flow.observe(dir, &s, now, f))
+		n.tapLocked(from, to, name, data, &s, flow, now, f, flow.observe(dir, &s, now, f))
 	}
 	if f.why != "" {
 		view.Release()
@@ -92,7 +92,7 @@ func (n *Net) refuseLocked(at node, to string, view *buffer.View, why string) {
 	if n.cfg.Tap != nil {
 		s := parse(data)
 		flow, dir := n.flows.of(&s, at.label(), to)
-		n.tapLocked(at.label(), to, data, &s, flow, time.Since(n.begin), fate{why: why}, flow.recall(dir, &s))
+		n.tapLocked(at, nil, to, data, &s, flow, time.Since(n.begin), fate{why: why}, flow.recall(dir, &s))
 	}
 	view.Release()
 }
@@ -105,10 +105,17 @@ func (n *Net) countLocked(size int, why string) {
 	}
 }
 
-func (n *Net) tapLocked(from, to string, data []byte, s *segment, flow *flow, now time.Duration, f fate, v verdict) {
+// tapLocked shows a packet to the tap. To is nil if it goes nowhere.
+func (n *Net) tapLocked(from, to node, name string, data []byte, s *segment, flow *flow, now time.Duration, f fate, v verdict) {
 	p := Packet{
-		N: n.stats.Sent, At: n.begin.Add(now), From: from, To: to, Src: s.src, Dst: s.dst,
+		N: n.stats.Sent, At: n.begin.Add(now), From: from.label(), To: name, Src: s.src, Dst: s.dst,
 		Flow: flow.number, Kind: s.kind(), Lost: f.why != "", Why: f.why, Data: bytes.Clone(data),
+	}
+	if from.has(s.src.Addr()) {
+		p.SrcIs = p.From
+	}
+	if to != nil && to.has(s.dst.Addr()) {
+		p.DstIs = p.To
 	}
 	if !p.Lost {
 		p.Arrive = n.begin.Add(f.arrive)

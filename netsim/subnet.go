@@ -11,6 +11,7 @@ import (
 type node interface {
 	label() string            // what the tap calls it
 	at() int                  // which lines are its own
+	has(a netip.Addr) bool    // whether the address is its own
 	receive(pkt *buffer.View) // takes the packet; called without locks
 }
 
