@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Lanes, split } from '../static/js/run/lanes.js';
+import { Grids, tone } from '../static/js/view/grid.js';
 import { dump, Packets } from '../static/js/view/packets.js';
 import { figure, quantity } from '../static/js/view/quantity.js';
 import { Range } from '../static/js/view/range.js';
@@ -195,4 +196,20 @@ test('numbers have their unit; the pages in Go say the same', () => {
   ])) assert.equal(quantity(value, unit), want, `${value} ${unit}`);
   assert.equal(figure(1e21), '1e+21');
   assert.equal(quantity(NaN, 'ms'), '–');
+});
+
+test('cells make a table for each variant, in the order they turn up', () => {
+  const grids = new Grids();
+  const cell = (/** @type {string} */ from, /** @type {string} */ name, /** @type {string} */ text) => grids.add({ seq: 1, at_ns: 0, kind: 'state', from, name, text, attrs: { grid: 'cell' } });
+  cell('a/cone', 'open', '…');
+  cell('a/cone', 'open', 'direct 0.2 s');
+  cell('a/symmetric', 'cone', '…');
+  cell('b/cone', 'open', 'failed');
+  assert.equal(grids.add({ seq: 2, at_ns: 0, kind: 'state', from: 'a', name: 'x', text: 'y' }), false);
+  const [a, b] = grids.all;
+  assert.deepEqual([a.variant, a.rows, a.columns, a.done], ['a', ['cone', 'symmetric'], ['open', 'cone'], 1]);
+  assert.equal(a.cell('cone', 'open')?.text, 'direct 0.2 s');
+  assert.equal(a.cell('symmetric', 'open'), undefined);
+  assert.deepEqual([b.variant, b.done], ['b', 1]);
+  assert.deepEqual(['direct 1 s', 'relayed', 'failed', '…', 'directly', '12 ms'].map(tone), ['direct', 'relayed', 'failed', 'busy', 'plain', 'plain']);
 });

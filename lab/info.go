@@ -69,9 +69,10 @@ const (
 	State     View = "state"     // states, a live table a lane
 	Packets   View = "packets"   // messages with what was decoded of them
 	LogLines  View = "log"       // notes
+	Matrix    View = "matrix"    // the cells of Run.Cell, a table
 )
 
-var views = []View{Lanes, Waterfall, Chart, State, Packets, LogLines}
+var views = []View{Lanes, Waterfall, Chart, State, Packets, LogLines, Matrix}
 
 // Network is what lies between the hosts of a run.
 type Network string

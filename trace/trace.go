@@ -55,6 +55,14 @@ const (
 	TURN Layer = "turn"
 )
 
+// Attributes that change how an event is drawn.
+const (
+	// VerdictAttr on a Note makes it what the record comes to: "good", "warn" or "bad".
+	VerdictAttr = "verdict"
+	// GridAttr on a State makes it a cell of a table, row From and column Name.
+	GridAttr = "grid"
+)
+
 // Event is one thing that happened. Which fields are used depends on Kind.
 type Event struct {
 	// Seq numbers the events of a log from 1 without gaps. The log sets it.

@@ -3,6 +3,7 @@ package web
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -17,7 +18,9 @@ const (
 
 // summary is a run for who reads it without script.
 type summary struct {
+	Verdicts []verdict
 	Facts    []factCard
+	Grids    []grid
 	Notes    []trace.Event
 	Messages []trace.Event
 	// NotesOf and MessagesOf are how many there are.
@@ -31,6 +34,67 @@ type factCard struct {
 }
 
 type factResult struct{ Who, Value, Text string }
+
+// verdict is what a run, or a variant of it, comes to.
+type verdict struct{ Who, Tone, Text string }
+
+// Word is its tone for who sees no colour.
+func (v verdict) Word() string {
+	word := map[string]string{"good": "Good", "bad": "Bad"}[v.Tone]
+	if word == "" {
+		word = "Mind"
+	}
+	if v.Who != "" {
+		word += ", " + v.Who
+	}
+	return word + ":"
+}
+
+// grid is a table of cells, of one variant.
+type grid struct {
+	Who           string
+	Rows, Columns []string
+	cells         map[[2]string]string
+}
+
+// Cell is what stands in a row and column, a dash where nothing was measured.
+func (g grid) Cell(row, column string) string {
+	if text := g.cells[[2]string{row, column}]; text != "" {
+		return text
+	}
+	return "–"
+}
+
+// addCell takes the cell of an event; a later one replaces an earlier one.
+func (s *summary) addCell(e trace.Event) {
+	who, row, split := strings.Cut(e.From, "/")
+	if !split {
+		who, row = "", e.From
+	}
+	i := slices.IndexFunc(s.Grids, func(g grid) bool { return g.Who == who })
+	if i < 0 {
+		i = len(s.Grids)
+		s.Grids = append(s.Grids, grid{Who: who, cells: map[[2]string]string{}})
+	}
+	g := &s.Grids[i]
+	if !slices.Contains(g.Rows, row) {
+		g.Rows = append(g.Rows, row)
+	}
+	if !slices.Contains(g.Columns, e.Name) {
+		g.Columns = append(g.Columns, e.Name)
+	}
+	g.cells[[2]string{row, e.Name}] = e.Text
+}
+
+// addVerdict takes the verdict of a note; a later one replaces an earlier one.
+func (s *summary) addVerdict(e trace.Event) {
+	v := verdict{e.From, e.Attrs[trace.VerdictAttr], e.Text}
+	if i := slices.IndexFunc(s.Verdicts, func(old verdict) bool { return old.Who == v.Who }); i >= 0 {
+		s.Verdicts[i] = v
+		return
+	}
+	s.Verdicts = append(s.Verdicts, v)
+}
 
 // summarize picks what a reader wants first: a later fact replaces an earlier
 // one, of notes the last count, of messages the first.
@@ -54,7 +118,14 @@ func summarize(events []trace.Event) summary {
 			}
 			results[[2]string{e.Name, e.From}] = len(*list)
 			*list = append(*list, result)
+		case trace.State:
+			if e.Attrs[trace.GridAttr] != "" {
+				s.addCell(e)
+			}
 		case trace.Note:
+			if e.Attrs[trace.VerdictAttr] != "" {
+				s.addVerdict(e)
+			}
 			s.NotesOf++
 			s.Notes = append(s.Notes, e)
 		case trace.Message:

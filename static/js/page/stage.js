@@ -5,10 +5,13 @@ import { FactCards } from '../view/factcards.js';
 import { LanesView } from '../view/lanesview.js';
 import { LogView } from '../view/log.js';
 import { detail } from '../view/detail.js';
+import { Matrix } from '../view/matrix.js';
 import { PacketList } from '../view/packetlist.js';
 import { Plots } from '../view/plots.js';
 import { StateTables } from '../view/statetables.js';
+import { Verdicts } from '../view/verdicts.js';
 import { Waterfall } from '../view/waterfall.js';
+import { isCell } from '../run/lanes.js';
 import { el } from './dom.js';
 import { frames } from './frames.js';
 import { shortcutsDialog } from './stagekeys.js';
@@ -29,14 +32,14 @@ import { Transport } from './transport.js';
  */
 
 /** @type {Record<string, string>} names of views, as a lab's description has them */
-export const labels = { lanes: 'Lanes', waterfall: 'Waterfall', chart: 'Charts', state: 'State', packets: 'Packets', log: 'Log' };
+export const labels = { lanes: 'Lanes', waterfall: 'Waterfall', chart: 'Charts', state: 'State', packets: 'Packets', log: 'Log', matrix: 'Matrix' };
 
 /** Views that can show something of these events, the most telling first. @param {Event[]} events */
 export function viewsFor(events) {
   const has = (/** @type {(e: Event) => boolean} */ test) => events.some(test);
   return [
-    has((e) => e.kind === 'message') && 'lanes', has((e) => e.kind === 'span') && 'waterfall', has((e) => e.kind === 'sample') && 'chart',
-    has((e) => e.kind === 'state') && 'state', has((e) => e.kind === 'message') && 'packets', 'log',
+    has(isCell) && 'matrix', has((e) => e.kind === 'message') && 'lanes', has((e) => e.kind === 'span') && 'waterfall', has((e) => e.kind === 'sample') && 'chart',
+    has((e) => e.kind === 'state' && !isCell(e)) && 'state', has((e) => e.kind === 'message') && 'packets', 'log',
   ].filter((v) => typeof v === 'string');
 }
 
@@ -44,6 +47,8 @@ export class Stage {
   #player;
   #facts;
   #factsFed = 0;
+  #verdicts;
+  #verdictsFed = 0;
   /** @type {Map<string, {view: View, panel: HTMLElement, fed: number}>} */
   #views = new Map();
   #current = '';
@@ -58,6 +63,8 @@ export class Stage {
     this.#player = player;
     const factBox = el('div', { 'data-testid': 'facts', hidden: '', role: 'region', 'aria-label': 'Results', tabindex: '0' });
     this.#facts = new FactCards(factBox);
+    const verdictBox = el('div', { class: 'verdicts', role: 'status', 'data-testid': 'verdicts', hidden: '' });
+    this.#verdicts = new Verdicts(verdictBox);
     this.#transport = new Transport(player, () => this.#views.get(this.#current)?.view.toEnd?.());
     const list = el('div', { class: 'tabs', role: 'tablist', 'aria-label': 'Views of the run' });
     const panels = names.map((name) => {
@@ -70,7 +77,7 @@ export class Stage {
       this.#views.set(name, { view: make(name, panel), panel, fed: 0 });
       return panel;
     });
-    root.replaceChildren(factBox, list, ...panels, this.#transport.element);
+    root.replaceChildren(verdictBox, factBox, list, ...panels, this.#transport.element);
     this.#current = first;
     tabs(list, (name) => { this.#current = name; this.redraw(); });
     player.addEventListener('change', this.redraw);
@@ -87,6 +94,8 @@ export class Stage {
     const playing = this.#player.tick(elapsed);
     this.#factsFed = feed(this.#facts, this.#factsFed, this.#player);
     this.#facts.draw();
+    this.#verdictsFed = feed(this.#verdicts, this.#verdictsFed, this.#player);
+    this.#verdicts.draw();
     const shown = this.#views.get(this.#current);
     if (shown) {
       shown.fed = feed(shown.view, shown.fed, this.#player);
@@ -113,6 +122,7 @@ function make(name, panel) {
     case 'lanes': return new LanesView(panel);
     case 'chart': return new Plots(panel);
     case 'state': return new StateTables(panel);
+    case 'matrix': return new Matrix(panel);
     case 'packets': return new PacketList(panel);
     case 'waterfall': {
       const more = el('div', { class: 'ladder-detail', 'aria-live': 'polite', hidden: '' });

@@ -8,6 +8,9 @@ export const outside = 'outside';
 /** Tells an address for the commands to type, which is not a state to be drawn. @param {import('../inspect/recorder.js').Event} event */
 export function isPublished(event) { return event.kind === 'state' && event.from === outside; }
 
+/** Tells a cell of the run's table, which is drawn by the view for it and no other. @param {import('../inspect/recorder.js').Event} event */
+export function isCell(event) { return event.kind === 'state' && event.attrs?.grid !== undefined; }
+
 /** @param {string} lane @returns {{variant: string, name: string}} */
 export function split(lane) {
   const at = lane.indexOf('/');

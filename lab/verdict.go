@@ -1,0 +1,40 @@
+package lab
+
+import (
+	"fmt"
+	"maps"
+
+	"peerlab/trace"
+)
+
+// Tone says at a glance what a verdict says in words.
+type Tone string
+
+// The tones: of a traffic light.
+const (
+	Good Tone = "good"
+	Warn Tone = "warn"
+	Bad  Tone = "bad"
+)
+
+// Verdict records the sentence that the run comes to, a note that stands above the
+// results; a later one replaces an earlier one. A variant has one of its own.
+func (r *Run) Verdict(tone Tone, format string, args ...any) {
+	r.Add(trace.Event{
+		Kind: trace.Note, Layer: trace.App, Text: fmt.Sprintf(format, args...),
+		Attrs: map[string]string{trace.VerdictAttr: string(tone)},
+	})
+}
+
+// Cell records what one cell of the run's table holds now, drawn by the view Matrix:
+// rows and columns stand in the order they turn up. A value that begins with
+// "direct", "relayed", "failed" or "…" (being measured) is marked so. More about it
+// may be in the attributes, which are shown when somebody asks.
+func (r *Run) Cell(row, column, value string, more map[string]string) {
+	attrs := maps.Clone(more)
+	if attrs == nil {
+		attrs = map[string]string{}
+	}
+	attrs[trace.GridAttr] = "cell"
+	r.Add(trace.Event{Kind: trace.State, Layer: trace.App, From: row, Name: column, Text: value, Attrs: attrs})
+}

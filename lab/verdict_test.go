@@ -1,0 +1,39 @@
+package lab_test
+
+import (
+	"context"
+	"testing"
+
+	"peerlab/lab"
+	"peerlab/trace"
+)
+
+func TestVerdictsAndCellsAreEventsLikeOthers(t *testing.T) {
+	l := labOf(t, func(_ context.Context, r *lab.Run) error {
+		r.Verdict(lab.Good, "all %d of them", 3)
+		more := map[string]string{"why": "because"}
+		r.Variant("relayed").Cell("cone", "symmetric", "relayed 0.9 s", more)
+		if len(more) != 1 {
+			t.Error("the caller's attributes were changed")
+		}
+		r.Cell("cone", "open", "…", nil)
+		return nil
+	})
+	rec := start(t, newRunner(t, lab.Config{Labs: []*lab.Lab{l}}), "echo", nil)
+	wantOutcome(t, rec, lab.Finished, "")
+	var verdicts, cells []trace.Event
+	for _, e := range rec.Log.Events() {
+		if e.Kind == trace.Note && e.Attrs[trace.VerdictAttr] != "" {
+			verdicts = append(verdicts, e)
+		}
+		if e.Kind == trace.State && e.Attrs[trace.GridAttr] != "" {
+			cells = append(cells, e)
+		}
+	}
+	if len(verdicts) != 1 || verdicts[0].Text != "all 3 of them" || verdicts[0].Attrs[trace.VerdictAttr] != "good" {
+		t.Errorf("verdicts %+v", verdicts)
+	}
+	if len(cells) != 2 || cells[0].From != "relayed/cone" || cells[0].Name != "symmetric" || cells[0].Text != "relayed 0.9 s" || cells[0].Attrs["why"] != "because" {
+		t.Errorf("cells %+v", cells)
+	}
+}
