@@ -24,10 +24,11 @@ var rules = map[string][]string{
 	"nat":                {"trace", "guard"},
 	"peer":               {"signaling/envelope", "trace", "guard"},
 	"netsim":             {},
+	"icesim":             {"turnsrv", "guard"},
 	"lab":                {"trace", "netsim", "guard"},
 	"lab/lesson":         {"lab"},
 	"lab/labtest":        {"lab", "lab/lesson", "trace"},
-	"lab/<slug>":         {"lab", "trace", "netsim", "guard", "signaling", "turnsrv", "nat", "peer"},
+	"lab/<slug>":         {"lab", "trace", "netsim", "guard", "icesim", "signaling", "turnsrv", "nat", "peer"},
 	"web":                {"signaling", "turnsrv", "nat", "peer", "trace", "static", "lab", "lab/lesson"},
 }
 
@@ -49,7 +50,7 @@ func allows(row, imported string) bool {
 var third = map[string][]string{
 	"github.com/gorilla/websocket": {"signaling", "e2e"},
 	"github.com/pion/turn/v2":      {"turnsrv", "peer", "e2e"},
-	"github.com/pion/webrtc/v3":    {"peer", "cmd/peer", "e2e"},
+	"github.com/pion/webrtc/v3":    {"peer", "cmd/peer", "lab/webrtc", "e2e"},
 	"github.com/huin/goupnp":       {"nat"},
 	"github.com/a-h/templ":         {"web"},
 	"github.com/chromedp/chromedp": {"e2e"},

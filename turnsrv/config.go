@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
 	"time"
 
@@ -40,6 +41,10 @@ type Config struct {
 	// RelayListen is the local address relay sockets are bound to. Default:
 	// RelayIP if this host has it, else 0.0.0.0 (a host behind a 1:1 NAT).
 	RelayListen netip.Addr
+	// ListenRelay opens a relay socket, on a network that is not this host's own;
+	// what it returns has the methods of a *net.UDPConn with AddrPort in their name. Default: this
+	// host's.
+	ListenRelay func(netip.AddrPort) (net.PacketConn, error)
 	// RelayPorts is where relay sockets live. Nothing else should use them.
 	RelayPorts PortRange
 

@@ -61,14 +61,17 @@ func listenUDP(ctx context.Context, lc net.ListenConfig, addr string) (net.Packe
 	if err != nil {
 		return nil, fmt.Errorf("listening for TURN on %s: %w", addr, err)
 	}
-	if udp, ok := conn.(*net.UDPConn); ok {
-		growBuffers(udp)
-	}
+	growBuffers(conn)
 	return conn, nil
 }
 
 // growBuffers makes bursts less likely to be lost. It works without, too.
-func growBuffers(conn *net.UDPConn) {
-	_ = conn.SetReadBuffer(socketBuffer)
-	_ = conn.SetWriteBuffer(socketBuffer)
+func growBuffers(conn net.PacketConn) {
+	if c, ok := conn.(interface {
+		SetReadBuffer(bytes int) error
+		SetWriteBuffer(bytes int) error
+	}); ok {
+		_ = c.SetReadBuffer(socketBuffer)
+		_ = c.SetWriteBuffer(socketBuffer)
+	}
 }

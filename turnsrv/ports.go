@@ -20,6 +20,7 @@ const portRetry = 10 * time.Second
 // port comes next can't be foreseen.
 type portPool struct {
 	addr netip.Addr // where sockets are bound
+	open func(netip.AddrPort) (udpConn, error)
 	size int
 
 	mu      sync.Mutex
@@ -33,8 +34,9 @@ type refusedPort struct {
 	since time.Time
 }
 
-func newPortPool(addr netip.Addr, ports PortRange) *portPool {
-	p := &portPool{addr: addr, size: ports.Size(), free: make([]uint16, 0, ports.Size())}
+func newPortPool(c Config) *portPool {
+	ports := c.RelayPorts
+	p := &portPool{addr: bindAddr(c), open: c.openRelay, size: ports.Size(), free: make([]uint16, 0, ports.Size())}
 	for port := int(ports.Min); port <= int(ports.Max); port++ {
 		p.free = append(p.free, uint16(port))
 	}
@@ -47,6 +49,9 @@ func bindAddr(c Config) netip.Addr {
 	if c.RelayListen.IsValid() {
 		return c.RelayListen
 	}
+	if c.ListenRelay != nil {
+		return c.RelayIP
+	}
 	conn, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(netip.AddrPortFrom(c.RelayIP, 0)))
 	if err != nil {
 		return netip.IPv4Unspecified()
@@ -55,9 +60,26 @@ func bindAddr(c Config) netip.Addr {
 	return c.RelayIP
 }
 
+// openRelay opens one relay socket.
+func (c *Config) openRelay(at netip.AddrPort) (udpConn, error) {
+	if c.ListenRelay == nil {
+		return net.ListenUDP("udp4", net.UDPAddrFromAddrPort(at))
+	}
+	pc, err := c.ListenRelay(at)
+	if err != nil {
+		return nil, err
+	}
+	conn, ok := pc.(udpConn)
+	if !ok {
+		pc.Close()
+		return nil, fmt.Errorf("%w: %T", ErrNotUDP, pc)
+	}
+	return conn, nil
+}
+
 // listen binds a socket to a free port that fits. Ports the system refuses are
 // set aside and tried again later; so each is tried once at most.
-func (p *portPool) listen(fits func(port uint16) bool) (*net.UDPConn, uint16, error) {
+func (p *portPool) listen(fits func(port uint16) bool) (udpConn, uint16, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.retryRefusedLocked()
@@ -66,7 +88,7 @@ func (p *portPool) listen(fits func(port uint16) bool) (*net.UDPConn, uint16, er
 		if !ok {
 			return nil, 0, fmt.Errorf("%w: %d of %d are with other programs", errNoPort, len(p.refused), p.size)
 		}
-		conn, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(netip.AddrPortFrom(p.addr, port)))
+		conn, err := p.open(netip.AddrPortFrom(p.addr, port))
 		if err == nil {
 			return conn, port, nil
 		}

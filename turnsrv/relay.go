@@ -28,7 +28,7 @@ type relay struct {
 	peerID  string
 	port    uint16
 	started time.Time
-	conn    *net.UDPConn
+	conn    udpConn
 
 	toPeer, toClient meter
 	channels         channelTable
@@ -45,7 +45,7 @@ type relay struct {
 
 var _ net.PacketConn = (*relay)(nil)
 
-func newRelay(f *front, q *request, conn *net.UDPConn, port uint16) *relay {
+func newRelay(f *front, q *request, conn udpConn, port uint16) *relay {
 	r := &relay{
 		front: f, client: q.src, user: q.username, peerID: q.peerID, port: port,
 		started: f.srv.cfg.Now(), conn: conn,

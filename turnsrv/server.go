@@ -59,7 +59,7 @@ func New(cfg Config, udp []net.PacketConn, tcp []net.Listener) (*Server, error) 
 	if s.limiter, err = newLimiter(cfg.Rate); err != nil {
 		return nil, fmt.Errorf("making the rate limiter: %w", err)
 	}
-	s.ports = newPortPool(bindAddr(cfg), cfg.RelayPorts)
+	s.ports = newPortPool(cfg)
 	s.byPeer = newShares[string](math.MaxInt, cfg.Quota.PerCredential)
 	s.byAddr = newShares[netip.Addr](cfg.Quota.Total, cfg.Quota.PerAddress)
 	s.conns = newShares[netip.Addr](cfg.TCP.Total, cfg.TCP.PerAddress)

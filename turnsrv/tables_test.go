@@ -44,7 +44,7 @@ func TestRefusedPortsAreTriedAgain(t *testing.T) {
 	}
 	port := uint16(squatter.LocalAddr().(*net.UDPAddr).Port)
 	synctest.Test(t, func(t *testing.T) {
-		pool := newPortPool(netip.MustParseAddr("127.0.0.1"), PortRange{port, port})
+		pool := newPortPool(Config{RelayIP: netip.MustParseAddr("127.0.0.1"), RelayPorts: PortRange{port, port}})
 		every := func(uint16) bool { return true }
 		for range 2 {
 			if _, _, err := pool.listen(every); err == nil {
