@@ -9,6 +9,7 @@ import (
 
 	"peerlab/guard"
 	"peerlab/lab"
+	holepunching "peerlab/lab/hole-punching"
 	"peerlab/lab/latency"
 	"peerlab/lab/proxy"
 	slownetwork "peerlab/lab/slow-network"
@@ -24,6 +25,7 @@ func labs() []func() (*lab.Lab, error) {
 		throttle.Lab,
 		latency.Lab,
 		slownetwork.Lab,
+		holepunching.Lab,
 	}
 }
 

@@ -1,0 +1,132 @@
+package holepunching
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"peerlab/netsim"
+)
+
+// show is the punching that is seen packet by packet, with its facts.
+func (s *stage) show(ctx context.Context) error {
+	a, b, err := s.try(ctx, 0)
+	if err != nil {
+		return err
+	}
+	connected := a.ok && b.ok
+	s.run.Fact("connected", truth(connected), "of 1")
+	if connected {
+		s.run.Fact("first packet through", milliseconds(min(a.path.first, b.path.first)), "ms")
+		s.holder = &holder{stage: s, a: a, b: b}
+	}
+	for _, one := range []*side{s.a, s.b} {
+		sent, refused := s.tally.of(one)
+		s.run.Fact("packets sent by "+one.name, float64(sent), "packets")
+		if one.nat != nil {
+			s.run.Fact("packets refused by nat-"+one.name, float64(refused), "packets")
+		}
+	}
+	s.explain(s.a, s.b, b)
+	s.explain(s.b, s.a, a)
+	s.conclude(connected)
+	if !connected {
+		a.close()
+		b.close()
+	}
+	return nil
+}
+
+// explain compares where one was seen by the rendezvous with where its packets
+// to the other one came from, as its NAT has it.
+func (s *stage) explain(one, other *side, seenBy outcome) {
+	seen := seenBy.meeting.other
+	if one.nat == nil || !seen[0].IsValid() {
+		return
+	}
+	s.run.Fact(one.name+" seen by the rendezvous at port", float64(seen[0].Port()), "")
+	if port := toward(one.nat, other); port != 0 {
+		s.run.Fact(one.name+"'s packets to "+other.name+" come from port", float64(port), "")
+		if port != seen[0].Port() {
+			s.run.Note("The rendezvous has seen %s at port %d, and at port %d by its other door. What %s sends to %s comes from port %d, which %s could only guess.",
+				one.name, seen[0].Port(), seen[1].Port(), one.name, other.name, port, other.name)
+		}
+	}
+}
+
+// toward is the outside port that a NAT has for packets to the other side, the first of several; 0
+// if it has none.
+func toward(nat *netsim.NAT, other *side) uint16 {
+	at := other.host.Addr()
+	if other.nat != nil {
+		at = other.nat.External()
+	}
+	is := func(p netip.AddrPort) bool { return p.Addr() == at }
+	for _, m := range nat.Mappings() {
+		if m.Toward.IsValid() && is(m.Toward) {
+			return m.External.Port()
+		}
+		if !m.Toward.IsValid() && m.Inside.Port() == 5000 {
+			return m.External.Port() // one for all destinations
+		}
+	}
+	return 0
+}
+
+// conclude says how it went, and by which rule.
+func (s *stage) conclude(connected bool) {
+	how := "are connected"
+	if !connected {
+		how = "are not connected"
+	}
+	s.run.Note("%s: a (%s) and b (%s) %s. %s", s.name(), s.p.A, s.p.B, how, s.rule())
+}
+
+func (s *stage) name() string {
+	if s.predict {
+		return prediction
+	}
+	return plain
+}
+
+// rule is what decides about this pair of NATs.
+func (s *stage) rule() string {
+	hard := func(mine, other kind) bool {
+		return mine == symmetric && (other == portRestricted || other == symmetric)
+	}
+	switch a, b := hard(s.p.A, s.p.B), hard(s.p.B, s.p.A); {
+	case !a && !b && (s.p.A == symmetric || s.p.B == symmetric):
+		return "The port of the symmetric side can't be known, but the other side lets in any port of an address it has written to, and answers to where the knock came from."
+	case !a && !b:
+		return "Each has one port for all destinations, the one that the rendezvous has seen; both write to it, so both let in."
+	case !s.predict:
+		return "A symmetric NAT takes a new port for a new destination. The one that the rendezvous has seen leads nowhere else, and the other side's filter wants the exact port."
+	case a && b:
+		return "Both have to guess the port that the other one's guess is sent from."
+	default:
+		return "One side has a port that can be known; it has to have knocked at the one that the other NAT takes."
+	}
+}
+
+func truth(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+// aim is what a peer knocks at, and with how many sockets.
+func aim(sockets int, targets []netip.AddrPort) string {
+	switch {
+	case len(targets) == 0:
+		return "at nothing"
+	case sockets > 1:
+		return fmt.Sprintf("at %s from %d sockets", targets[0], sockets)
+	case len(targets) > 1:
+		return fmt.Sprintf("at %d ports of %s", len(targets), targets[0].Addr())
+	}
+	return "at " + targets[0].String()
+}
