@@ -19,11 +19,12 @@ func TestABadParameterIsNamedAndNothingIsRun(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, nil)
 	for slug, c := range map[string]struct{ form, field, kept string }{
-		"/labs/tcp-server":   {"clients=9999&messages=7", "clients", `value="7"`},
-		"/labs/proxy":        {"load=-1&requests=17", "load", `value="17"`},
-		"/labs/throttle":     {"refill=NaN&burst=13", "refill", `value="13"`},
-		"/labs/latency":      {"think=9999999&warm=4", "think", `value="4"`},
-		"/labs/slow-network": {"toxic=slicer&size=123", "toxic", `value="123"`},
+		"/labs/tcp-server":    {"clients=9999&messages=7", "clients", `value="7"`},
+		"/labs/proxy":         {"load=-1&requests=17", "load", `value="17"`},
+		"/labs/throttle":      {"refill=NaN&burst=13", "refill", `value="13"`},
+		"/labs/latency":       {"think=9999999&warm=4", "think", `value="4"`},
+		"/labs/slow-network":  {"toxic=slicer&size=123", "toxic", `value="123"`},
+		"/labs/hole-punching": {"a=cone&guesses=17", "a", `value="17"`},
 	} {
 		page := s.post(slug+"/runs", c.form, "Accept", "text/html")
 		if page.StatusCode != http.StatusUnprocessableEntity || !strings.Contains(page.body, "Nothing was run.") ||

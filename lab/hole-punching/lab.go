@@ -113,6 +113,7 @@ func run(ctx context.Context, p Params, r *lab.Run) error {
 		}
 		shown = append(shown, s)
 	}
+	conclude(p, r, shown)
 	measured, err := measure(p, r, shown)
 	if err != nil {
 		return err

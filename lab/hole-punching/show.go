@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"time"
 
+	"peerlab/lab"
 	"peerlab/netsim"
 )
 
@@ -30,7 +31,6 @@ func (s *stage) show(ctx context.Context) error {
 	}
 	s.explain(s.a, s.b, b)
 	s.explain(s.b, s.a, a)
-	s.conclude(connected)
 	if !connected {
 		a.close()
 		b.close()
@@ -74,13 +74,18 @@ func toward(nat *netsim.NAT, other *side) uint16 {
 	return 0
 }
 
-// conclude says how it went, and by which rule.
-func (s *stage) conclude(connected bool) {
-	how := "are connected"
-	if !connected {
-		how = "are not connected"
+// conclude says how it went with both ways, and by which rule.
+func conclude(p Params, r *lab.Run, shown []*stage) {
+	plainly, guessing := shown[0], shown[1]
+	pair := fmt.Sprintf("a (%s) and b (%s)", p.A, p.B)
+	switch {
+	case plainly.holder != nil:
+		r.Verdict(lab.Good, "%s are connected by punching alone. %s", pair, plainly.rule())
+	case guessing.holder != nil:
+		r.Verdict(lab.Warn, "%s are connected by guessing ports, and only so. %s %s", pair, plainly.rule(), guessing.rule())
+	default:
+		r.Verdict(lab.Bad, "%s are not connected. %s %s", pair, plainly.rule(), guessing.rule())
 	}
-	s.run.Note("%s: a (%s) and b (%s) %s. %s", s.name(), s.p.A, s.p.B, how, s.rule())
 }
 
 func (s *stage) name() string {
