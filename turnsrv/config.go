@@ -55,6 +55,11 @@ type Config struct {
 	// of RelayIP and of the interfaces.
 	HostAddrs []netip.Addr
 
+	// Alternate is a second UDP socket, on another port of the address of the
+	// first one given to New. With it the server answers UDP Binding requests at
+	// both as a Responder does. It is owned as those given to New. Default: none.
+	Alternate net.PacketConn
+
 	Quota Quota
 	Rate  Rate
 	TCP   TCPLimits
@@ -91,6 +96,11 @@ type Rate struct {
 	Burst     int     // default 1000
 }
 
+func (r *Rate) orDefault() {
+	orElse(&r.PerSecond, 100)
+	orElse(&r.Burst, 1000)
+}
+
 // TCPLimits bounds TCP connections.
 type TCPLimits struct {
 	Total      int // default 1024
@@ -124,8 +134,7 @@ func (c Config) withDefaults() (Config, error) {
 	orElse(&c.Quota.PerCredential, 128)
 	orElse(&c.Quota.PerAddress, 512)
 	orElse(&c.Quota.Total, c.RelayPorts.Size())
-	orElse(&c.Rate.PerSecond, 100)
-	orElse(&c.Rate.Burst, 1000)
+	c.Rate.orDefault()
 	orElse(&c.TCP.Total, 1024)
 	orElse(&c.TCP.PerAddress, 256)
 	orElse(&c.Logger, slog.New(slog.DiscardHandler))

@@ -23,6 +23,9 @@
 // goes to a port of this host that isn't a relay's. A channel, once bound by
 // Pion, is relayed past it, without allocating memory.
 //
+// A Responder answers Binding requests for NAT behaviour discovery (RFC 5780),
+// at the server's own port with Config.Alternate, or by itself.
+//
 // Credentials are coturn's "use-auth-secret": user "expiry:peerID", password
 // base64(HMAC-SHA1(secret, user)). An expired one makes no allocation. One that
 // expires while its allocation lives stays good for that allocation until
@@ -36,6 +39,6 @@
 //
 // Not here: TLS and DTLS towards clients, relays for TCP (RFC 6062) and IPv6
 // (RFC 8656 section 7.2), DONT-FRAGMENT, reservation tokens (EVEN-PORT itself
-// works), NAT behaviour discovery (RFC 5780). On a host with several addresses a
+// works). On a host with several addresses a
 // UDP socket bound to all of them may answer from another one than was asked.
 package turnsrv

@@ -89,6 +89,9 @@ func (f *front) screen(p []byte, client netip.AddrPort) bool {
 	case r == nil && !f.srv.limiter.allow(client.Addr()):
 		f.srv.dropped.add(string(faultRate))
 		return false
+	case f.srv.discovery != nil && !f.wire.stream() && isBinding(p):
+		f.srv.discovery.answer(p, client, place{})
+		return false
 	}
 	return true
 }

@@ -17,12 +17,13 @@ const hostRefresh = 30 * time.Second
 
 // Server is a STUN and TURN server. Make one with New.
 type Server struct {
-	cfg     Config
-	peers   *peerRules
-	ports   *portPool
-	limiter *limiter
-	fronts  []*front
-	tcp     []*tcpWire
+	cfg       Config
+	peers     *peerRules
+	ports     *portPool
+	limiter   *limiter
+	fronts    []*front
+	tcp       []*tcpWire
+	discovery *Responder // nil without Config.Alternate
 
 	byPeer    *shares[string]     // live allocations by peer ID
 	byAddr    *shares[netip.Addr] // and by client address; also bounds their total
@@ -73,6 +74,11 @@ func New(cfg Config, udp []net.PacketConn, tcp []net.Listener) (*Server, error) 
 		f := s.newFront()
 		f.wire = &udpWire{udpConn: c, front: f}
 	}
+	if cfg.Alternate != nil {
+		if err := s.discover(udp); err != nil {
+			return nil, err
+		}
+	}
 	for _, ln := range tcp {
 		f := s.newFront()
 		w := newTCPWire(f, ln)
@@ -80,6 +86,25 @@ func New(cfg Config, udp []net.PacketConn, tcp []net.Listener) (*Server, error) 
 		s.tcp = append(s.tcp, w)
 	}
 	return s, nil
+}
+
+// discover makes the responder on the first of the UDP sockets, which fronts
+// read, and the alternate one. It counts and is bounded with the rest.
+func (s *Server) discover(udp []net.PacketConn) error {
+	if len(udp) == 0 {
+		return fmt.Errorf("%w: an alternate one alone", ErrCorners)
+	}
+	public := netip.Addr{}
+	if bindAddr(s.cfg) != s.cfg.RelayIP {
+		public = s.cfg.RelayIP
+	}
+	r, err := NewResponder(ResponderConfig{Public: public, Logger: s.cfg.Logger}, Corners{{udp[0], s.cfg.Alternate}})
+	if err != nil {
+		return err
+	}
+	r.limiter, r.dropped = s.limiter, &s.dropped
+	s.discovery = r
+	return nil
 }
 
 func (s *Server) newFront() *front {
@@ -108,6 +133,9 @@ func (s *Server) start() error {
 	}
 	for _, w := range s.tcp {
 		s.reading.Go(w.accept)
+	}
+	if s.discovery != nil {
+		s.reading.Go(func() { s.discovery.read(s.cfg.Alternate, place{port: 1}) })
 	}
 	return nil
 }
@@ -139,6 +167,11 @@ func (s *Server) stop() error {
 	for _, f := range s.fronts {
 		if err := f.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 			errs = append(errs, fmt.Errorf("closing TURN on %s: %w", f.LocalAddr(), err))
+		}
+	}
+	if s.discovery != nil {
+		if err := s.discovery.close(); err != nil {
+			errs = append(errs, err)
 		}
 	}
 	s.reading.Wait()
