@@ -151,10 +151,7 @@ func (t *table) assign(k mapKey) (uint16, bool) {
 		}
 	}
 	p := from
-	for {
-		if free(p) {
-			break
-		}
+	for !free(p) {
 		if p++; p == 0 {
 			p = minPort
 		}
