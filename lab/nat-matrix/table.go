@@ -1,0 +1,170 @@
+package natmatrix
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"peerlab/lab"
+	"peerlab/nat"
+)
+
+// atOnce is how many pairs of the table are measured at a time: each is a small
+// internet of its own, and they share the processor.
+const atOnce = 6
+
+// cell is one pair of the table.
+type cell struct {
+	grid  *lab.Run // where it is drawn
+	relay Relay
+	a, b  Kind
+}
+
+// table measures every pair of kinds. Nothing is assumed: also b with a is
+// measured when a with b was.
+func (p Params) table(ctx context.Context, r *lab.Run) error {
+	var cells []cell
+	for _, relay := range p.relays() {
+		for _, a := range Kinds {
+			for _, b := range Kinds {
+				c := cell{p.variant(r, relay), relay, a, b}
+				c.grid.Cell(string(a), string(b), "", nil)
+				cells = append(cells, c)
+			}
+		}
+	}
+	score := newTally()
+	work := make(chan cell)
+	var workers sync.WaitGroup
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	for range atOnce {
+		workers.Add(1)
+		r.Go(func(context.Context) error {
+			defer workers.Done()
+			for c := range work {
+				if err := p.fill(ctx, r, c, score); err != nil {
+					cancel(err)
+				}
+			}
+			return nil
+		})
+	}
+	for _, c := range cells {
+		select {
+		case work <- c:
+		case <-ctx.Done():
+		}
+	}
+	close(work)
+	workers.Wait()
+	score.facts()
+	return context.Cause(ctx)
+}
+
+// region cell
+
+// fill measures one pair on an internet of its own and writes its cell.
+func (p Params) fill(ctx context.Context, r *lab.Run, c cell, score *tally) error {
+	c.grid.Cell(string(c.a), string(c.b), "…", nil)
+	link := r.Settings().Link()
+	s := p.setup(c.relay)
+	s.a.kind, s.b.kind = c.a, c.b
+	alone := r.VariantOnLink(fmt.Sprintf("%s-%s-%s", c.relay, c.a, c.b), lab.Emulation{Link: link, Quiet: true})
+	sc, err := newScene(ctx, alone, s)
+	if err != nil {
+		return err
+	}
+	defer sc.close()
+	pr, err := newPair(sc, patience(link), silent{})
+	if err != nil {
+		return err
+	}
+	out, err := pr.connect(ctx)
+	sc.close() // before the agents: what they still gather ends with it
+	pr.close()
+	if err != nil {
+		return err
+	}
+	rule := sc.predict()
+	c.grid.Cell(string(c.a), string(c.b), out.text(), map[string]string{"why": rule.Rule, "by rule": string(rule.Outcome), "candidates": out.candidates()})
+	score.add(c, out, rule)
+	return nil
+}
+
+// endregion
+
+// text is what stands in the cell.
+func (o outcome) text() string {
+	if o.kind == nat.Fails {
+		return string(o.kind)
+	}
+	return fmt.Sprintf("%s %.2f s", o.kind, o.took.Seconds())
+}
+
+func (o outcome) candidates() string {
+	if o.local == "" {
+		return "none"
+	}
+	return o.local + " to " + o.remote
+}
+
+// tally counts what came out.
+type tally struct {
+	mu    sync.Mutex
+	begin time.Time
+	grids map[*lab.Run]*counts
+	order []*lab.Run
+}
+
+type counts struct {
+	by               map[nat.Outcome]int
+	agree, against   int
+	longest, waiting time.Duration // until connected; until given up
+}
+
+func newTally() *tally { return &tally{begin: time.Now(), grids: map[*lab.Run]*counts{}} }
+
+func (t *tally) add(c cell, out outcome, rule nat.Prediction) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n := t.grids[c.grid]
+	if n == nil {
+		n = &counts{by: map[nat.Outcome]int{}}
+		t.grids[c.grid] = n
+		t.order = append(t.order, c.grid)
+	}
+	n.by[out.kind]++
+	if out.kind == nat.Fails {
+		n.waiting = max(n.waiting, out.took)
+	} else {
+		n.longest = max(n.longest, out.took)
+	}
+	if rule.Outcome == out.kind {
+		n.agree++
+		return
+	}
+	n.against++
+	c.grid.Note("%s with %s: measured %s, though by the rule it is %s. %s", c.a, c.b, out.text(), rule.Outcome, rule.Rule)
+}
+
+// facts tells what was counted, and the verdict.
+func (t *tally) facts() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, grid := range t.order {
+		n := t.grids[grid]
+		grid.Fact("direct", float64(n.by[nat.Connects]), "pairs")
+		grid.Fact("relayed", float64(n.by[nat.Relayed]), "pairs")
+		grid.Fact("failed", float64(n.by[nat.Fails]), "pairs")
+		grid.Fact("as the rule says", float64(n.agree), "pairs")
+		grid.Fact("slowest connection", n.longest.Seconds(), "s")
+		tone := lab.Good
+		if n.by[nat.Fails] > 0 || n.against > 0 {
+			tone = lab.Warn
+		}
+		grid.Verdict(tone, "%d pairs connect directly, %d by the relay, and %d not at all; %d of %d as the rule of mapping and filtering says. Measured in %.1f s.",
+			n.by[nat.Connects], n.by[nat.Relayed], n.by[nat.Fails], n.agree, n.agree+n.against, time.Since(t.begin).Seconds())
+	}
+}
