@@ -50,6 +50,7 @@ func TestEveryLabInABrowser(t *testing.T) {
 		"/labs/latency":       "warm=1&parallel=2",
 		"/labs/slow-network":  "size=50",
 		"/labs/hole-punching": "tries=2",
+		"/labs/nat-matrix":    "pace=100",
 	}
 	for _, path := range s.labLinks() {
 		for _, network := range []string{"loopback", "link"} {

@@ -24,6 +24,7 @@ func TestABadParameterIsNamedAndNothingIsRun(t *testing.T) {
 		"/labs/throttle":      {"refill=NaN&burst=13", "refill", `value="13"`},
 		"/labs/latency":       {"think=9999999&warm=4", "think", `value="4"`},
 		"/labs/slow-network":  {"toxic=slicer&size=123", "toxic", `value="123"`},
+		"/labs/nat-matrix":    {"a=moon&pace=77", "a", `value="77"`},
 		"/labs/hole-punching": {"a=cone&guesses=17", "a", `value="17"`},
 	} {
 		page := s.post(slug+"/runs", c.form, "Accept", "text/html")

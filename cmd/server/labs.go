@@ -11,6 +11,7 @@ import (
 	"peerlab/lab"
 	holepunching "peerlab/lab/hole-punching"
 	"peerlab/lab/latency"
+	natmatrix "peerlab/lab/nat-matrix"
 	"peerlab/lab/proxy"
 	slownetwork "peerlab/lab/slow-network"
 	tcpserver "peerlab/lab/tcp-server"
@@ -25,6 +26,7 @@ func labs() []func() (*lab.Lab, error) {
 		throttle.Lab,
 		latency.Lab,
 		slownetwork.Lab,
+		natmatrix.Lab,
 		holepunching.Lab,
 	}
 }

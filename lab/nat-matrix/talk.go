@@ -18,6 +18,7 @@ import (
 const (
 	pollEvery = 100 * time.Millisecond // how often pairs are looked at
 	downFor   = 2 * time.Second        // before an automatic restart
+	firstEcho = 10 * time.Second       // is waited for at most, whatever Stay says
 )
 
 // talk is a pair that connects and then speaks, while people break things.
@@ -145,6 +146,7 @@ func (k *talk) say() {
 
 // stay talks, and takes actions, until the time is over.
 func (k *talk) stay(ctx context.Context) error {
+	begin := time.Now()
 	over := time.NewTimer(k.p.Stay)
 	defer over.Stop()
 	tick, look := time.NewTicker(k.p.Pace), time.NewTicker(pollEvery/2)
@@ -156,7 +158,10 @@ func (k *talk) stay(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-over.C:
-			return nil
+			if k.heard() || time.Since(begin) > k.p.Stay+firstEcho {
+				return nil
+			}
+			over.Reset(pollEvery) // the first message is on its way
 		case <-tick.C:
 			k.say()
 		case <-look.C:
@@ -169,6 +174,13 @@ func (k *talk) stay(ctx context.Context) error {
 			}
 		}
 	}
+}
+
+// heard tells whether anything came back yet.
+func (k *talk) heard() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.echoed > 0
 }
 
 // watch notices that the path is down or up again, and restarts ICE if it is to.
