@@ -19,8 +19,12 @@ var (
 	ErrOver = errors.New("the run is over")
 	// ErrNoAction: the lab has no such action.
 	ErrNoAction = errors.New("the lab has no such action")
-	// ErrTooFast: the run has not taken the actions before this one yet.
+	// ErrTooFast: the run has not taken the actions or visits before this one yet.
 	ErrTooFast = errors.New("too many actions are waiting")
+	// ErrNoVisitors: the lab takes no measurements of visitors' browsers.
+	ErrNoVisitors = errors.New("the lab takes no measurements of browsers")
+	// ErrManyVisitors: as many browsers as may take part in the run do.
+	ErrManyVisitors = errors.New("too many browsers take part in this run")
 	// ErrClosed: the Runner is shutting down.
 	ErrClosed = errors.New("the server is shutting down")
 )

@@ -36,6 +36,10 @@ type Info struct {
 	// Actions are the buttons offered while it runs; the run receives their
 	// names from Run.Actions.
 	Actions []Action
+	// Visitor, if not empty, lets browsers of visitors take part: a button on the
+	// page of a run has the module js/visitor/<Visitor>.js measure something, and
+	// the run receives that from Run.Visits. Lower case, digits, dashes.
+	Visitor string
 	// Commands are what to type in a terminal to take part. They need the
 	// loopback: the emulated link has no way in.
 	Commands []Command
@@ -232,6 +236,9 @@ func (i *Info) validate() error {
 			return fmt.Errorf("action %q needs a name of its own, in lower case, and a label", a.Name)
 		}
 		seen[a.Name] = true
+	}
+	if i.Visitor != "" && !slug.MatchString(i.Visitor) {
+		return fmt.Errorf("no module can be named %q: Visitor is lower-case words joined by dashes", i.Visitor)
 	}
 	for _, n := range i.Networks {
 		if n != Loopback && n != Link {

@@ -44,9 +44,10 @@ type Record struct {
 	why      string
 	err      error
 	watchers int
-	kept     int         // size, once it is over
-	timer    *time.Timer // ends the run while nobody watches
-	late     *time.Timer // gives up on it, from when it should end
+	visitors map[string]string // IDs of browsers, by what they are known by
+	kept     int               // size, once it is over
+	timer    *time.Timer       // ends the run while nobody watches
+	late     *time.Timer       // gives up on it, from when it should end
 }
 
 // Status tells how the run stands, in a word and in a sentence for a person

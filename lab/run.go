@@ -42,6 +42,7 @@ type shared struct {
 	outside  Dialer
 	logger   *slog.Logger
 	actions  chan string
+	visits   chan Visit
 
 	smu      sync.Mutex
 	working  int           // goroutines of Run.Go

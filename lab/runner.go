@@ -193,14 +193,14 @@ func (rn *Runner) newRecord(l *Lab, settings *Settings, client string) *Record {
 	r := &Run{hosts: map[string]*Host{}, shared: &shared{
 		ctx: ctx, cancel: cancel, settings: settings, book: b,
 		packets: newPackets(rn.cfg.MaxPacketBytes),
-		outside: rn.cfg.Outside, logger: rn.cfg.Logger, actions: make(chan string, 16),
+		outside: rn.cfg.Outside, logger: rn.cfg.Logger, actions: make(chan string, 16), visits: make(chan Visit, maxVisits),
 		live: map[string]string{}, variants: map[string]*Run{},
 	}}
 	r.sockets = newSockets(rn.cfg.Listen, rn.cfg.MaxSockets, func(text string) { r.Note("%s.", text) })
 	rec := &Record{
 		ID: rand.Text(), Lab: l, Settings: settings, Log: b.log,
 		client: client, run: r, stop: cancel, done: make(chan struct{}),
-		abandon: rn.cfg.Abandoned, outcome: Running,
+		abandon: rn.cfg.Abandoned, outcome: Running, visitors: map[string]string{},
 	}
 	rec.timer = time.AfterFunc(rn.cfg.Abandoned, rec.abandoned)
 	return rec

@@ -7,6 +7,7 @@ package labtest
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"go/ast"
@@ -39,7 +40,7 @@ const minWords = 250
 
 // Check holds a lab to the contract: its lesson and the code it shows, its
 // parameters, a run with the defaults on each network to its end, a run that
-// is stopped, one on which every action is taken, and that nothing is left
+// is stopped, one on which every action is taken, one that visitors' browsers tell nonsense, and that nothing is left
 // behind. The query, if given, is for all those runs; a lab that stays open
 // for visitors sets there how long.
 func Check(t *testing.T, l *lab.Lab, query ...string) {
@@ -56,6 +57,9 @@ func Check(t *testing.T, l *lab.Lab, query ...string) {
 		q := values.Encode()
 		t.Run("run on "+string(network), func(t *testing.T) { checkRun(t, l, q) })
 		t.Run("stop on "+string(network), func(t *testing.T) { checkStop(t, l, q) })
+		if l.Visitor != "" {
+			t.Run("visits on "+string(network), func(t *testing.T) { checkVisits(t, l, q) })
+		}
 		if len(l.Actions) > 0 {
 			t.Run("actions on "+string(network), func(t *testing.T) { checkActions(t, l, q) })
 		}
@@ -253,6 +257,19 @@ func checkStop(t *testing.T, l *lab.Lab, query string) {
 	if _, err := trace.Decode(&saved); err != nil {
 		t.Error(err)
 	}
+}
+
+// checkVisits has browsers tell what makes no sense. The run must not fail of it.
+func checkVisits(t *testing.T, l *lab.Lab, query string) {
+	r := Start(t, l, query)
+	for i, data := range []string{`{}`, `{"mapping":5,"addresses":"many"}`, `{"mapping":"<b>","addresses":-1e300}`, `{"a":[[[{}]]],"":null}`} {
+		// The run may be over by then.
+		_, err := r.runner.Visit(r.ID, fmt.Sprintf("visitor-%d", i), "Somebody", json.RawMessage(data))
+		if err != nil && !errors.Is(err, lab.ErrOver) {
+			t.Errorf("visit with %s: %v", data, err)
+		}
+	}
+	r.Wait()
 }
 
 // checkActions takes every action, twice, right at the beginning.

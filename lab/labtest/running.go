@@ -2,6 +2,7 @@ package labtest
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"net/netip"
 	"net/url"
@@ -89,6 +90,17 @@ func (r *Running) Act(name string) {
 	if err := r.runner.Act(r.ID, name); err != nil {
 		r.t.Fatalf("action %s: %v", name, err)
 	}
+}
+
+// Visit hands the run what a browser known by key has measured, as JSON, and
+// returns the browser's ID in the run.
+func (r *Running) Visit(key, name, data string) string {
+	r.t.Helper()
+	id, err := r.runner.Visit(r.ID, key, name, json.RawMessage(data))
+	if err != nil {
+		r.t.Fatalf("visit of %s: %v", key, err)
+	}
+	return id
 }
 
 // Until waits for an event, of now or later, and returns it.
