@@ -58,7 +58,11 @@ var (
 	errNoAction = &failure{Status: http.StatusNotFound, Title: "There is no such action",
 		Detail: "The page of the run has a button for each there is."}
 	errManyActions = &failure{Status: http.StatusTooManyRequests, Title: "One at a time", RetryAfter: 1,
-		Detail: "The run has not taken the actions before this one yet."}
+		Detail: "The run has not taken what came before this yet."}
+	errNoVisitors = &failure{Status: http.StatusNotFound, Title: "This lab asks no browsers",
+		Detail: "Only a lab with a button to measure the visitor's browser takes what it finds."}
+	errManyVisitors = &failure{Status: http.StatusTooManyRequests, Title: "Too many browsers take part",
+		Detail: "This run has as many as it takes. Start one of your own."}
 	errBusy = &failure{Status: http.StatusServiceUnavailable, Title: "Too many runs are going on here", RetryAfter: 15,
 		Detail: "This server does only so many at a time, and each ends within minutes. Try again in a moment."}
 	errYourRuns = &failure{Status: http.StatusTooManyRequests, Title: "Too many runs of yours are going on", RetryAfter: 15,
@@ -104,6 +108,10 @@ func asFailure(err error) (f *failure, ours bool) {
 		return errRunOver, false
 	case errors.Is(err, lab.ErrTooFast):
 		return errManyActions, false
+	case errors.Is(err, lab.ErrNoVisitors):
+		return errNoVisitors, false
+	case errors.Is(err, lab.ErrManyVisitors):
+		return errManyVisitors, false
 	case errors.Is(err, lab.ErrBusy):
 		return errBusy, false
 	case errors.Is(err, lab.ErrYourRuns):

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -28,6 +29,8 @@ type Labs interface {
 	Stop(id string) error
 	// Act hands a run an action that its lab offers.
 	Act(id, action string) error
+	// Visit hands a run what a browser has measured.
+	Visit(id, key, name string, data json.RawMessage) (visitor string, err error)
 }
 
 var _ Labs = (*lab.Runner)(nil)

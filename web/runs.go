@@ -29,8 +29,8 @@ func (s *site) findRun(id string) (*lab.Record, error) {
 	return s.Labs.Get(id)
 }
 
-// run answers GET /runs/{name}: the page of a run, or with .json or .pcapng
-// behind its id what it left. The mux can't tell these apart.
+// run answers GET /runs/{name}: the page of a run, or with .json, .txt
+// or .pcapng behind its id what it left. The mux can't tell these apart.
 func (s *site) run(w http.ResponseWriter, r *http.Request) error {
 	id, form, _ := strings.Cut(r.PathValue("name"), ".")
 	rec, err := s.findRun(id)
@@ -42,6 +42,8 @@ func (s *site) run(w http.ResponseWriter, r *http.Request) error {
 		return s.runPage(w, r, rec)
 	case "json":
 		return s.runJSON(w, rec)
+	case "txt":
+		return s.runReport(w, rec)
 	case "pcapng":
 		return s.runPackets(w, rec)
 	}
@@ -112,6 +114,7 @@ type runPage struct {
 	Commands []command
 	Summary  summary
 	Here     bool // the visitor sits at this machine
+	STUN     string // URLs for the visitor's browser, as JSON; empty if it can't take part
 }
 
 // command is a line for a terminal, as far as it is known now.
@@ -201,7 +204,7 @@ func (s *site) runPage(w http.ResponseWriter, r *http.Request, rec *lab.Record) 
 	}
 	view := labPage{Lab: rec.Lab, Form: newLabForm(rec.Lab, query, nil), Run: &runPage{
 		Record: rec, State: stateOf(rec), Links: links, QR: code, Again: again,
-		Commands: commandsOf(rec.Lab, rec.Live()), Summary: summarize(rec.Log.Events()), Here: s.local(r),
+		Commands: commandsOf(rec.Lab, rec.Live()), Summary: summarize(rec.Log.Events()), Here: s.local(r), STUN: s.stunFor(r, rec.Lab),
 	}}
 	s.renderLab(w, r, http.StatusOK, view)
 	return nil

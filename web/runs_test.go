@@ -111,7 +111,7 @@ func TestSavedRun(t *testing.T) {
 	loopback := f.run("")
 	f.settled(loopback)
 	f.get(loopback+".pcapng").want(t, 404, "This run has no packets", "set to link")
-	for _, other := range []string{loopback + ".txt", loopback + ".json.gz", "/runs/.json", "/runs/NONE.json", "/runs/" + strings.Repeat("A", 500)} {
+	for _, other := range []string{loopback + ".csv", loopback + ".json.gz", "/runs/.json", "/runs/NONE.json", "/runs/" + strings.Repeat("A", 500)} {
 		f.get(other).want(t, 404)
 	}
 }

@@ -59,6 +59,9 @@ type Config struct {
 	CheckNAT func(context.Context) error
 	// Labs runs the labs. Optional.
 	Labs Labs
+	// STUN lists the URLs of STUN servers for the browser of a visitor, two ports
+	// of one address if there are. Optional.
+	STUN func(*http.Request) []string
 	// Logger gets each request at debug level and each failure of ours at error.
 	Logger *slog.Logger
 }
@@ -99,6 +102,9 @@ func New(cfg Config) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := checkVisitors(cfg.Labs); err != nil {
+		return nil, err
+	}
 	s := &site{Config: cfg, assets: assets{tree: static.Files(), hash: hash}, lessons: lessons}
 	return s.middleware(s.routes()), nil
 }
@@ -118,9 +124,10 @@ func (s *site) routes() http.Handler {
 		"POST /labs/{slug}/runs":           s.startRun,
 		"GET /labs/{slug}/runs":            s.backToLab,
 		"GET /runs":                        s.savedRuns,
-		"GET /runs/{name}":                 s.run, // an id, also with .json or .pcapng
+		"GET /runs/{name}":                 s.run, // an id, also with .json, .txt or .pcapng
 		"GET /runs/{id}/events":            s.runEvents,
 		"POST /runs/{id}/actions/{action}": s.act,
+		"POST /runs/{id}/visitor":          s.visit,
 		"POST /runs/{id}/stop":             s.stopRun,
 		"GET /status":                      s.statusPage,
 		"GET /api/status":                  s.statusJSON,
