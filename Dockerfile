@@ -10,6 +10,6 @@ FROM scratch
 # Certificates are not needed: the server calls nobody over TLS.
 COPY --from=build /out/peerlab /peerlab
 USER 65532:65532
-EXPOSE 8080/tcp 3478/tcp 3478/udp 50000-50999/udp
+EXPOSE 8080/tcp 3478/tcp 3478/udp 3479/udp 50000-50999/udp
 HEALTHCHECK --interval=10s --timeout=3s --start-period=2s CMD ["/peerlab", "--check-health"]
 ENTRYPOINT ["/peerlab"]

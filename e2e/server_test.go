@@ -73,7 +73,7 @@ func TestVersionAndHelp(t *testing.T) {
 	if code := help.Wait(patience); code != 0 {
 		t.Errorf("--help: exit code %d", code)
 	}
-	for _, flag := range []string{"addr", "public-url", "turn-addr", "relay-ip", "relay-ports", "turn-secret", "turn-peers",
+	for _, flag := range []string{"addr", "public-url", "turn-addr", "stun-alt-addr", "relay-ip", "relay-ports", "turn-secret", "turn-peers",
 		"ice-servers", "upnp", "stun-servers", "max-peers", "allowed-hosts", "trusted-proxies", "log-level", "log-format",
 		"check-health", "version", "help"} {
 		if !regexp.MustCompile(`(?m)^ +(-\w, )?--` + flag + `\b`).MatchString(help.Output()) {
@@ -90,10 +90,12 @@ func TestTakenPortsAreNamed(t *testing.T) {
 	}
 	t.Cleanup(func() { tcp.Close() })
 	udp := listenUDP(t, here)
+	alt := listenUDP(t, here)
 	for name, c := range map[string]struct{ flag, addr string }{
 		"pages":     {"--addr", tcp.Addr().String()},
 		"relay TCP": {"--turn-addr", tcp.Addr().String()},
 		"relay UDP": {"--turn-addr", udp.LocalAddr().String()},
+		"STUN":      {"--stun-alt-addr", alt.LocalAddr().String()},
 	} {
 		t.Run(name, func(t *testing.T) {
 			refusesToStart(t, c.flag+" "+c.addr+": the port is taken", c.flag, c.addr)
@@ -107,6 +109,7 @@ func TestWrongFlagsAreNamed(t *testing.T) {
 		{"--nope"}, {"extra"},
 		{"--addr", "nonsense"}, {"--addr", "127.0.0.1:99999"},
 		{"--turn-addr", "nonsense"}, {"--turn-addr", "127.0.0.1:99999"},
+		{"--stun-alt-addr", "nonsense"}, {"--stun-alt-addr", "127.0.0.99:0"},
 		{"--relay-ip", "x"}, {"--relay-ip", "::1"}, {"--relay-ip", "0.0.0.0"},
 		{"--relay-ports", "9-1"}, {"--relay-ports", "2000-1999"}, {"--relay-ports", "80-90"}, {"--relay-ports", "50000-70000"},
 		{"--turn-peers", "all"}, {"--turn-secret", "short"},

@@ -61,7 +61,7 @@ func (h mappedHome) mapped(t *testing.T) string {
 func (h mappedHome) rules() []string {
 	to := " dnat ip to " + h.inside.Addr().String() + ":"
 	// 6 is TCP, 17 UDP.
-	return []string{"0x6 th dport 8080" + to + "8080", "0x6 th dport 3478" + to + "3478", "0x11 th dport 3478" + to + "3478"}
+	return []string{"0x6 th dport 8080" + to + "8080", "0x6 th dport 3478" + to + "3478", "0x11 th dport 3478" + to + "3478", "0x11 th dport 3479" + to + "3479"}
 }
 
 func (h mappedHome) waitMapped(t *testing.T) {
@@ -69,7 +69,7 @@ func (h mappedHome) waitMapped(t *testing.T) {
 	began := time.Now()
 	eventually(t, "the mappings", patience, func() bool {
 		status := h.status().Mapping
-		return status.State == "active" && len(status.Ports) == 3
+		return status.State == "active" && len(status.Ports) == 4
 	})
 	t.Logf("mapped %v after the start", time.Since(began))
 }

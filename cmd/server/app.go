@@ -129,6 +129,9 @@ func (a *app) mappings() []nat.Mapping {
 		list = append(list,
 			nat.Mapping{Protocol: nat.UDP, InternalPort: port, Exact: true, Description: "Peerlab relay UDP"},
 			nat.Mapping{Protocol: nat.TCP, InternalPort: port, Exact: true, Description: "Peerlab relay TCP"})
+		if a.relay.alt != 0 {
+			list = append(list, nat.Mapping{Protocol: nat.UDP, InternalPort: a.relay.alt, Exact: true, Description: "Peerlab STUN, second port"})
+		}
 		list = append(list, a.relayMappings(nat.MaxMappings-len(list))...)
 	}
 	return list
@@ -161,6 +164,9 @@ func (a *app) buildPages(context.Context) error {
 		CheckNAT:     func(context.Context) error { a.address.check(); return nil },
 		Labs:         a.labs,
 		Logger:       a.log.With("part", "web"),
+	}
+	if a.relay != nil && a.relay.alt != 0 {
+		cfg.STUN = func(r *http.Request) []string { return a.relay.stun(r.Host) }
 	}
 	if a.mapper != nil {
 		cfg.MapPorts = a.mapPorts
@@ -219,6 +225,9 @@ func (a *app) announce(w io.Writer) {
 	switch {
 	case a.relay != nil:
 		fmt.Fprintf(w, "The relay listens on UDP and TCP %s and is reached at %s.\n", a.relay.listen, a.relay.ip)
+		if a.relay.alt != 0 {
+			fmt.Fprintf(w, "STUN listens on UDP port %d as well.\n", a.relay.alt)
+		}
 	case a.ice != nil:
 		fmt.Fprintln(w, "The relay is somebody else's, as --ice-servers says.")
 	default:

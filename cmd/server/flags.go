@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -22,6 +23,7 @@ type flags struct {
 	Addr        string    `default:":8080" placeholder:"HOST:PORT" help:"Where the pages and the signaling listen. Default ${default}."`
 	PublicURL   publicURL `placeholder:"URL" help:"The URL people reach this server by, when it is not one of its own addresses (a domain, a reverse proxy)."`
 	TurnAddr    string    `default:":3478" placeholder:"HOST:PORT" help:"Where STUN and TURN listen, on UDP and TCP; \"off\" for no relay. Default ${default}."`
+	STUNAltAddr string    `name:"stun-alt-addr" default:"auto" placeholder:"HOST:PORT" help:"A second UDP port for STUN, on the address of the first, by which a NAT's behaviour shows; \"off\" for none. auto: the port after that of --turn-addr, if it is free. Default ${default}."`
 	RelayIP     relayIP   `name:"relay-ip" default:"auto" placeholder:"IP" help:"The IPv4 address that relayed peers are reached by. auto: the address of the default route, else of the first interface. Default ${default}."`
 	RelayPorts  portRange `default:"50000-50999" placeholder:"MIN-MAX" help:"The UDP ports that relayed peers are reached by. Default ${default}."`
 	TurnSecret  string    `placeholder:"TEXT" help:"The secret that relay credentials are made from; the same as coturn's static-auth-secret. Random when not set."`
@@ -89,8 +91,9 @@ func (f *flags) check() error {
 	if f.TurnSecret != "" && len(f.TurnSecret) < 8 {
 		return errors.New("--turn-secret: shorter than 8 characters")
 	}
-	for name, addr := range map[string]string{"--addr": f.Addr, "--turn-addr": f.TurnAddr} {
-		if _, _, err := net.SplitHostPort(addr); err != nil && !(name == "--turn-addr" && addr == "off") {
+	words := map[string][]string{"--turn-addr": {"off"}, "--stun-alt-addr": {"off", "auto"}}
+	for name, addr := range map[string]string{"--addr": f.Addr, "--turn-addr": f.TurnAddr, "--stun-alt-addr": f.STUNAltAddr} {
+		if _, _, err := net.SplitHostPort(addr); err != nil && !slices.Contains(words[name], addr) {
 			return fmt.Errorf("%s: %q is not like :8080 or 192.0.2.1:8080", name, addr)
 		}
 	}

@@ -21,6 +21,7 @@ func TestFlagsRefuseNonsenseByName(t *testing.T) {
 		{"--relay-ip", "224.0.0.1"},
 		{"--addr", "8080"},
 		{"--turn-addr", ""},
+		{"--stun-alt-addr", "3479"},
 		{"--turn-peers", "everyone"},
 		{"--labs-on", "everywhere"},
 		{"--turn-secret", "short"},
@@ -64,7 +65,7 @@ func TestHelpNamesEveryFlag(t *testing.T) {
 	if !errors.Is(err, errHelp) {
 		t.Fatalf("got %v, want errHelp", err)
 	}
-	for _, name := range []string{"addr", "public-url", "turn-addr", "relay-ip", "relay-ports", "turn-secret", "turn-peers",
+	for _, name := range []string{"addr", "public-url", "turn-addr", "stun-alt-addr", "relay-ip", "relay-ports", "turn-secret", "turn-peers",
 		"ice-servers", "upnp", "stun-servers", "max-peers", "labs-on", "allowed-hosts", "trusted-proxies", "log-level", "log-format"} {
 		if !strings.Contains(out.String(), "--"+name) {
 			t.Errorf("--help does not mention --%s", name)

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"strconv"
 	"time"
 
 	"peerlab/guard"
@@ -29,6 +30,7 @@ var (
 type relay struct {
 	server *turnsrv.Server
 	listen netip.AddrPort
+	alt    uint16 // the second port of STUN; 0: there is none
 	ip     netip.Addr
 	policy guard.Policy
 	ports  portRange
@@ -65,7 +67,18 @@ func newRelay(ctx context.Context, f *flags, log *slog.Logger) (*relay, error) {
 	if a, ok := tcp.Addr().(*net.TCPAddr); ok {
 		r.listen = a.AddrPort()
 	}
+	alternate, err := listenAlternate(ctx, f.STUNAltAddr, udp[0].LocalAddr(), log)
+	if err != nil {
+		r.close()
+		return nil, portError("--stun-alt-addr", f.STUNAltAddr, err)
+	}
+	if alternate != nil {
+		first := r.close
+		r.close = func() { first(); alternate.Close() }
+		r.alt = uint16(alternate.LocalAddr().(*net.UDPAddr).Port)
+	}
 	r.server, err = turnsrv.New(turnsrv.Config{
+		Alternate:     alternate,
 		Secret:        secret,
 		CredentialTTL: credentialTTL,
 		RelayIP:       r.ip,
@@ -108,6 +121,42 @@ func listenRelay(ctx context.Context, addr string) ([]net.PacketConn, net.Listen
 		}
 	}
 	return nil, nil, errors.Join(failures...)
+}
+
+// listenAlternate opens a second UDP port on the address of the first, or none: nil.
+func listenAlternate(ctx context.Context, addr string, first net.Addr, log *slog.Logger) (net.PacketConn, error) {
+	at, ok := first.(*net.UDPAddr)
+	if !ok || addr == "off" {
+		return nil, nil
+	}
+	auto := addr == "auto"
+	if auto {
+		addr = net.JoinHostPort(at.IP.String(), strconv.Itoa(at.Port+1))
+	}
+	// Not with SO_REUSEPORT, as a port that another program has is not free.
+	conn, err := (&net.ListenConfig{}).ListenPacket(ctx, "udp", addr)
+	if err != nil && auto {
+		log.Warn("no second port for STUN, so browsers can't measure their NAT", "err", err)
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if got, ok := conn.LocalAddr().(*net.UDPAddr); !ok || !got.IP.Equal(at.IP) {
+		conn.Close()
+		return nil, fmt.Errorf("not an address of --turn-addr, which is %s", at.IP)
+	}
+	return conn, nil
+}
+
+// stun lists the STUN ports for who reaches the pages by that host.
+func (r *relay) stun(host string) []string {
+	name := reachable(r.listen, r.ip, host)
+	urls := []string{"stun:" + net.JoinHostPort(name, strconv.Itoa(int(r.listen.Port())))}
+	if r.alt != 0 {
+		urls = append(urls, "stun:"+net.JoinHostPort(name, strconv.Itoa(int(r.alt))))
+	}
+	return urls
 }
 
 // servers offers the relay by the host by which the peer reached the signaling.
