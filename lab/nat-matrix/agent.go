@@ -10,9 +10,8 @@ import (
 
 	"github.com/pion/ice/v2"
 	"github.com/pion/logging"
-	"github.com/pion/transport/v2"
-
 	"github.com/pion/stun"
+	"github.com/pion/transport/v2"
 
 	"peerlab/trace"
 )
@@ -48,9 +47,11 @@ type agent struct {
 	mu      sync.Mutex
 	state   ice.ConnectionState
 	changed chan struct{} // closed at the next change
-	shown   map[string]string
 	phase   func(string) // ends the span of the state
 	gather  func(string) // ends that of gathering
+
+	looking sync.Mutex
+	shown   map[string]string // states of pairs as they were recorded last
 }
 
 // region agent
@@ -157,6 +158,8 @@ func (a *agent) find() error {
 // pairs records the pairs of the check list that are in another state than when
 // it looked last.
 func (a *agent) pairs() {
+	a.looking.Lock()
+	defer a.looking.Unlock()
 	local, err := a.ice.GetLocalCandidates()
 	if err != nil {
 		return // it is closed

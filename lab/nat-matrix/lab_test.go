@@ -81,3 +81,108 @@ func TestTheTableIsTheKnownOne(t *testing.T) {
 		}
 	})
 }
+
+// verdictOf is the last verdict of a run.
+func verdictOf(r *labtest.Running) (tone, text string) {
+	for _, e := range r.Log.Events() {
+		if v := e.Attrs[trace.VerdictAttr]; v != "" {
+			tone, text = v, e.Text
+		}
+	}
+	return tone, text
+}
+
+func TestThePairTellsItsRule(t *testing.T) {
+	t.Parallel()
+	labtest.Settles(t, func(t testing.TB) {
+		r := labtest.Run(t, theLab(t), "a=port-restricted&b=symmetric&relay=none&delay=5&stay=0")
+		tone, text := verdictOf(r)
+		if tone != "bad" || r.Fact("", "connected") != 0 {
+			t.Errorf("connected %g, verdict %s %q", r.Fact("", "connected"), tone, text)
+		}
+		for _, part := range []string{"Not connected", "maps endpoint-independent and filters address-and-port-dependent", "maps address-and-port-dependent"} {
+			if !strings.Contains(text, part) {
+				t.Errorf("the verdict %q does not say %q", text, part)
+			}
+		}
+		filtered := r.Count(func(e trace.Event) bool {
+			return e.Kind == trace.Message && e.Lost && e.From == "nat-a" && e.To == "peer-a" && strings.Contains(e.Text, "filtered")
+		})
+		if filtered == 0 {
+			t.Error("no packet of the symmetric side is seen to end at the other's NAT")
+		}
+		for _, lane := range []string{"nat-a", "nat-b"} {
+			if r.Count(func(e trace.Event) bool {
+				return e.Kind == trace.State && e.From == lane && strings.HasPrefix(e.Name, "udp 192.168.")
+			}) == 0 {
+				t.Errorf("no mapping of %s is shown", lane)
+			}
+		}
+	})
+}
+
+func TestACarrierTakesAway(t *testing.T) {
+	t.Parallel()
+	for carrier, want := range map[string]float64{"none": 1, "full-cone": 1, "symmetric": 0} {
+		t.Run(carrier, func(t *testing.T) {
+			t.Parallel()
+			labtest.Settles(t, func(t testing.TB) {
+				r := labtest.Run(t, theLab(t), "a=full-cone&b=port-restricted&relay=none&delay=5&stay=0&carrier-a="+carrier)
+				if got := r.Fact("", "connected"); got != want {
+					_, text := verdictOf(r)
+					t.Errorf("connected %g, want %g: %s", got, want, text)
+				}
+			})
+		})
+	}
+}
+
+// noted waits for a note or fact that has the text, after what there was before.
+func noted(t testing.TB, r *labtest.Running, text string) trace.Event {
+	return r.Until(text, func(e trace.Event) bool {
+		return (e.Kind == trace.Note || e.Kind == trace.Fact) && (strings.Contains(e.Text, text) || strings.Contains(e.Name, text))
+	})
+}
+
+func TestAConnectionSurvivesWhatPeopleDo(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ query, action, then string }{
+		"another port after the NAT forgot": {"ports=random", "expire-a", ""},
+		"another address":                   {"", "move-a", ""},
+		"a cut line":                        {"", "cut", "restore"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := labtest.Start(t, theLab(t), "a=full-cone&b=port-restricted&relay=none&delay=5&pace=100&stay=100&duration=110&"+c.query)
+			noted(t, r, "until connected")
+			r.Act(c.action)
+			noted(t, r, "No consent to send")
+			if c.then != "" {
+				r.Act(c.then)
+			}
+			noted(t, r, "Connected again")
+			before := r.Count(echo)
+			r.Until("echoes after it", func(trace.Event) bool { return r.Count(echo) > before+3 })
+			r.Stop()
+			if took := r.Fact("", "time to recover"); took <= 0 || took > 60 {
+				t.Errorf("recovered in %g s", took)
+			}
+		})
+	}
+}
+
+func TestPreservedPortsComeBack(t *testing.T) {
+	t.Parallel()
+	r := labtest.Start(t, theLab(t), "a=full-cone&b=full-cone&relay=none&delay=5&pace=100&stay=100&duration=110&ports=preserve")
+	noted(t, r, "until connected")
+	r.Act("expire-a")
+	noted(t, r, "forgotten by nat-a")
+	before := r.Count(echo)
+	r.Until("echoes after it", func(trace.Event) bool { return r.Count(echo) > before+10 })
+	r.Stop()
+	if n := r.Count(func(e trace.Event) bool { return strings.Contains(e.Text, "No consent to send") }); n != 0 {
+		t.Error("the connection was lost, though the port came back")
+	}
+}
+
+func echo(e trace.Event) bool { return e.Kind == trace.Message && strings.HasPrefix(e.Name, "echo ") }

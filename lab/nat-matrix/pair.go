@@ -8,17 +8,17 @@ import (
 	"time"
 
 	"github.com/pion/ice/v2"
+	"github.com/pion/stun"
+	"github.com/pion/transport/v2"
 
 	"peerlab/icesim"
-	"peerlab/lab"
 	"peerlab/nat"
 )
 
 // pair is two agents that try to connect.
 type pair struct {
-	run   *lab.Run
+	spawn func(func(context.Context) error) // as Run.Go does
 	a, b  *agent
-	timed timing
 	conns [2]*ice.Conn
 }
 
@@ -31,10 +31,15 @@ type outcome struct {
 
 // newPair makes the agents of a scene.
 func newPair(sc *scene, t timing, rec recorder) (*pair, error) {
-	p := &pair{run: sc.run, timed: t}
+	return pairOn([2]transport.Net{icesim.NewNet(sc.hosts[0]), icesim.NewNet(sc.hosts[1])}, sc.servers, t, rec, sc.run.Go)
+}
+
+// pairOn makes two agents on any networks.
+func pairOn(nets [2]transport.Net, servers func(peer string) []*stun.URI, t timing, rec recorder, spawn func(func(context.Context) error)) (*pair, error) {
+	p := &pair{spawn: spawn}
 	for i, at := range []**agent{&p.a, &p.b} {
 		name := []string{"peer-a", "peer-b"}[i]
-		made, err := newAgent(name, icesim.NewNet(sc.hosts[i]), sc.servers(name), t, rec)
+		made, err := newAgent(name, nets[i], servers(name), t, rec)
 		if err != nil {
 			p.close()
 			return nil, err
@@ -69,12 +74,12 @@ func (p *pair) connect(ctx context.Context) (outcome, error) {
 	defer cancel()
 	var both sync.WaitGroup
 	both.Add(2)
-	p.run.Go(func(context.Context) error {
+	p.spawn(func(context.Context) error {
 		defer both.Done()
 		p.conns[0], _ = p.a.ice.Dial(ctx, userB, passwordB) // how it went is in the states
 		return nil
 	})
-	p.run.Go(func(context.Context) error {
+	p.spawn(func(context.Context) error {
 		defer both.Done()
 		p.conns[1], _ = p.b.ice.Accept(ctx, userA, passwordA)
 		return nil
