@@ -44,11 +44,12 @@ type agent struct {
 	ice  *ice.Agent
 	rec  recorder
 
-	mu      sync.Mutex
-	state   ice.ConnectionState
-	changed chan struct{} // closed at the next change
-	phase   func(string) // ends the span of the state
-	gather  func(string) // ends that of gathering
+	mu        sync.Mutex
+	state     ice.ConnectionState
+	changed   chan struct{} // closed at the next change
+	phase     func(string)  // ends the span of the state
+	gather    func(string)  // ends that of gathering
+	gathering bool
 
 	looking sync.Mutex
 	shown   map[string]string // states of pairs as they were recorded last
@@ -128,7 +129,7 @@ func (a *agent) trickle(to *agent) error {
 		if c == nil {
 			a.mu.Lock()
 			a.gather("all there are")
-			a.gather = func(string) {}
+			a.gather, a.gathering = func(string) {}, false
 			a.mu.Unlock()
 			return
 		}
@@ -147,12 +148,19 @@ func (a *agent) trickle(to *agent) error {
 func (a *agent) find() error {
 	a.mu.Lock()
 	a.gather("")
-	a.gather = a.rec.Begin(trace.ICE, a.name, "gathering")
+	a.gather, a.gathering = a.rec.Begin(trace.ICE, a.name, "gathering"), true
 	a.mu.Unlock()
 	if err := a.ice.GatherCandidates(); err != nil {
 		return fmt.Errorf("%s gathers candidates: %w", a.name, err)
 	}
 	return nil
+}
+
+// busy tells whether it is still gathering: it can't begin anew then.
+func (a *agent) busy() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.gathering
 }
 
 // pairs records the pairs of the check list that are in another state than when

@@ -12,7 +12,7 @@ import (
 
 // atOnce is how many pairs of the table are measured at a time: each is a small
 // internet of its own, and they share the processor.
-const atOnce = 6
+const atOnce = 4
 
 // cell is one pair of the table.
 type cell struct {

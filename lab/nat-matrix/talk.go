@@ -200,6 +200,9 @@ func (k *talk) watch() error {
 	}
 	failed := k.pair.a.now() == ice.ConnectionStateFailed || k.pair.b.now() == ice.ConnectionStateFailed
 	if !up && k.p.Restart == "auto" && !k.restarted && (failed || time.Since(k.down) > downFor) {
+		if k.pair.a.busy() || k.pair.b.busy() {
+			return nil // at the next look
+		}
 		k.restarted = true
 		k.r.Note("ICE restarts by itself.")
 		return k.pair.restart()
@@ -242,6 +245,10 @@ func (k *talk) act(action string) error {
 			return fmt.Errorf("%s the line: %w", action, err)
 		}
 	case "restart":
+		if k.pair.a.busy() || k.pair.b.busy() {
+			k.r.Note("Not now: candidates are still being gathered.")
+			return nil
+		}
 		k.restarted = true
 		return k.pair.restart()
 	}
