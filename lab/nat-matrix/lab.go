@@ -111,7 +111,7 @@ func patience(link netsim.Link) timing {
 	}
 	scale := func(d time.Duration) time.Duration { return time.Duration(float64(d) * slack) }
 	return timing{
-		check: 100 * time.Millisecond, keepalive: 500 * time.Millisecond,
+		check: 200 * time.Millisecond, keepalive: 500 * time.Millisecond,
 		relayWait:    scale(time.Second + 4*rtt),
 		disconnected: scale(time.Second + 2*rtt), failed: scale(time.Second + 4*rtt),
 	}

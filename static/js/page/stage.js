@@ -52,6 +52,8 @@ export class Stage {
   /** @type {Map<string, {view: View, panel: HTMLElement, fed: number}>} */
   #views = new Map();
   #current = '';
+  /** somebody has chosen a view */
+  #chosen = false;
   #transport;
   /** @type {(() => void)|null} */
   #help = null;
@@ -79,7 +81,7 @@ export class Stage {
     });
     root.replaceChildren(verdictBox, factBox, list, ...panels, this.#transport.element);
     this.#current = first;
-    tabs(list, (name) => { this.#current = name; this.redraw(); });
+    tabs(list, (name) => { this.#current = name; this.#chosen = true; this.redraw(); });
     player.addEventListener('change', this.redraw);
     this.#help = shortcutsDialog(root, {
       toggle: () => player.toggle(), step: (by) => player.step(by), live: () => this.#transport.live(),
@@ -102,7 +104,14 @@ export class Stage {
       shown.view.draw(this.#player.now);
     }
     this.#transport.draw();
+    this.#prefer();
     return playing;
+  }
+
+  /** A run that only fills a table is shown as one, unless somebody has chosen a view. */
+  #prefer() {
+    if (this.#chosen || this.#views.get(this.#current)?.view.count || !this.#views.has('matrix') || !this.#player.events.some(isCell)) return;
+    document.getElementById('tab-matrix')?.click();
   }
 }
 
