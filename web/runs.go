@@ -113,7 +113,7 @@ type runPage struct {
 	Again    string // the lab's page with these settings
 	Commands []command
 	Summary  summary
-	Here     bool // the visitor sits at this machine
+	Here     bool   // the visitor sits at this machine
 	STUN     string // URLs for the visitor's browser, as JSON; empty if it can't take part
 }
 
