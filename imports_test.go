@@ -18,6 +18,7 @@ var rules = map[string][]string{
 	"trace":              {},
 	"guard":              {},
 	"static":             {},
+	"selfsigned":         {},
 	"signaling/envelope": {},
 	"signaling":          {"signaling/envelope", "trace", "guard"},
 	"turnsrv":            {"trace", "guard"},
@@ -28,7 +29,7 @@ var rules = map[string][]string{
 	"lab":                {"trace", "netsim", "guard"},
 	"lab/lesson":         {"lab"},
 	"lab/labtest":        {"lab", "lab/lesson", "trace"},
-	"lab/<slug>":         {"lab", "trace", "netsim", "guard", "icesim", "signaling", "turnsrv", "nat", "peer"},
+	"lab/<slug>":         {"lab", "trace", "netsim", "guard", "selfsigned", "icesim", "signaling", "turnsrv", "nat", "peer"},
 	"web":                {"signaling", "turnsrv", "nat", "peer", "trace", "static", "lab", "lab/lesson"},
 }
 

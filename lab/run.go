@@ -173,11 +173,14 @@ func (s *shared) liveValues() map[string]string {
 // has failed with it. Labs start no goroutine in another way: a panic there
 // could not be caught. While the run is ending f still runs, if a goroutine of
 // the run asks for it, with a ctx that has ended; once it is over nothing does.
-func (r *Run) Go(f func(ctx context.Context) error) {
+func (r *Run) Go(f func(ctx context.Context) error) { r.start(f) }
+
+// start is Go, and tells whether f will run.
+func (r *Run) start(f func(ctx context.Context) error) bool {
 	r.smu.Lock()
 	defer r.smu.Unlock()
 	if r.over {
-		return
+		return false
 	}
 	r.working++
 	go func() {
@@ -193,6 +196,34 @@ func (r *Run) Go(f func(ctx context.Context) error) {
 		r.smu.Unlock()
 		r.cancel(err)
 	}()
+	return true
+}
+
+// Together runs all of them at once, each as a goroutine of Go, and waits until
+// all have returned. It returns their errors joined, or that of ctx. Each must
+// end when the ctx that it is given does.
+func (r *Run) Together(ctx context.Context, all ...func(ctx context.Context) error) error {
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	var joined error
+	for _, f := range all {
+		wg.Add(1)
+		if !r.start(func(ctx context.Context) error {
+			defer wg.Done()
+			err := f(ctx)
+			mu.Lock()
+			defer mu.Unlock()
+			joined = errors.Join(joined, err)
+			return err
+		}) {
+			wg.Done()
+		}
+	}
+	wg.Wait()
+	if joined == nil {
+		return ctx.Err()
+	}
+	return joined
 }
 
 func (s *shared) worked() {

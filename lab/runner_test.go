@@ -213,6 +213,23 @@ func TestAnErrorOfAGoroutineEndsTheRun(t *testing.T) {
 	}
 }
 
+func TestTogetherWaitsForAll(t *testing.T) {
+	broken, other := errors.New("out of bits"), errors.New("out of ink")
+	var got error
+	l := labOf(t, func(ctx context.Context, r *lab.Run) error {
+		first := make(chan struct{})
+		got = r.Together(ctx,
+			func(context.Context) error { defer close(first); return broken },
+			func(ctx context.Context) error { <-first; <-ctx.Done(); return other })
+		return got
+	})
+	rec := start(t, newRunner(t, lab.Config{Labs: []*lab.Lab{l}}), "echo", nil)
+	wantOutcome(t, rec, lab.Failed, "out of bits")
+	if !errors.Is(got, broken) || !errors.Is(got, other) {
+		t.Errorf("errors of all of them: %v", got)
+	}
+}
+
 func TestALabThatDoesNotEndIsReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		let := make(chan struct{})

@@ -121,18 +121,14 @@ func publish(r *lab.Run, t *target) {
 
 // together does the same with all probes at once and waits for all of them.
 func together(ctx context.Context, r *lab.Run, probes []*probe, do func(*probe, context.Context)) error {
-	done := make(chan struct{}, len(probes))
+	var all []func(context.Context) error
 	for _, p := range probes {
-		r.Go(func(ctx context.Context) error {
-			defer func() { done <- struct{}{} }()
+		all = append(all, func(ctx context.Context) error {
 			do(p, ctx)
 			return nil
 		})
 	}
-	for range probes {
-		<-done // each ends with ctx
-	}
-	return ctx.Err()
+	return r.Together(ctx, all...)
 }
 
 // attend takes the actions until the time to stay is over.

@@ -2,17 +2,12 @@ package latency
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"errors"
 	"fmt"
 	"io"
 	"log"
-	"math/big"
 	"net"
 	"net/http"
 	"net/netip"
@@ -22,6 +17,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"peerlab/lab"
+	"peerlab/selfsigned"
 	"peerlab/trace"
 )
 
@@ -62,12 +58,11 @@ func newOwn(p Params, r *lab.Run) (*own, error) {
 	if err := o.echo(host); err != nil {
 		return nil, err
 	}
-	cert, err := certificate(at.Addr())
+	cert, roots, err := selfsigned.Certificate(ownName, at.Addr())
 	if err != nil {
 		return nil, err
 	}
-	o.roots = x509.NewCertPool()
-	o.roots.AddCert(cert.Leaf)
+	o.roots = roots
 	o.url = scheme + "://" + net.JoinHostPort(ownName, strconv.Itoa(int(at.Port()))) + "/"
 	o.outside = scheme + "://" + at.String() + "/"
 	srv := o.server(cert)
@@ -138,26 +133,3 @@ func (o *own) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 
 // kilobyte is 1000 bytes, as for every size on a network.
 const kilobyte = 1000
-
-// certificate makes one for this run alone.
-func certificate(addr netip.Addr) (tls.Certificate, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return tls.Certificate{}, fmt.Errorf("key: %w", err)
-	}
-	now := time.Now()
-	leaf := &x509.Certificate{
-		SerialNumber: big.NewInt(now.UnixNano()), Subject: pkix.Name{CommonName: ownName},
-		DNSNames: []string{ownName}, IPAddresses: []net.IP{addr.AsSlice()},
-		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(24 * time.Hour),
-		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, leaf, leaf, key.Public(), key)
-	if err != nil {
-		return tls.Certificate{}, fmt.Errorf("certificate: %w", err)
-	}
-	if leaf, err = x509.ParseCertificate(der); err != nil {
-		return tls.Certificate{}, fmt.Errorf("certificate: %w", err)
-	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}, nil
-}
