@@ -50,7 +50,7 @@ func (r *Run) netLocked() (*netsim.Net, error) {
 		return r.net, nil
 	}
 	cfg := netsim.Config{
-		Link: r.settings.Link(), Prefix: r.settings.lab.Prefix, Tap: r.packet,
+		Link: r.settings.Link(), Prefix: r.settings.lab.Prefix, Tap: r.packet, Keys: &r.packets.keys,
 		Logger: slog.New(slog.DiscardHandler), // what there is to say is in the record
 	}
 	if r.line != nil {

@@ -20,6 +20,7 @@ type packets struct {
 	left   int      // seen, but not kept
 	wires  []string // the variants that had packets: an interface each in the file
 	wireOf map[string]int
+	keys   netsim.Keys // what programs on the hosts told
 }
 
 // kept is a packet and the number of the network it was on.
@@ -64,7 +65,7 @@ func (p *packets) size() int {
 	return p.bytes
 }
 
-// write makes a file of what is kept so far. Hosts of two variants have the
+// write makes a file of what is kept so far, and of the keys to it. Hosts of two variants have the
 // same addresses, so each variant is an interface of its own in it.
 func (p *packets) write(w io.Writer) error {
 	p.mu.Lock()
@@ -78,6 +79,9 @@ func (p *packets) write(w io.Writer) error {
 	file, err := netsim.NewPcapngWriter(w, math.MaxInt64, wires...)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
+	}
+	if err := file.Secrets(p.keys.Log()); err != nil {
+		return fmt.Errorf("keys: %w", err)
 	}
 	for i, k := range list {
 		if err := file.Write(k.wire, k.Packet); err != nil {

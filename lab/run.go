@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"runtime/debug"
@@ -141,6 +142,12 @@ func (r *Run) Net() *netsim.Net {
 	defer r.mu.Unlock()
 	return r.net
 }
+
+// KeyLog takes the secrets of TLS and DTLS connections, as tls.Config.KeyLogWriter
+// and Pion's SetDTLSKeyLogWriter write them. On the link the record then tells
+// what is inside of DTLS, and the pcapng file has the keys for Wireshark. They are of
+// this run alone: never give it those of a connection that leaves this machine.
+func (r *Run) KeyLog() io.Writer { return &r.packets.keys }
 
 // Actions yields the names of the actions that people take. There is one
 // channel for the run and its variants: one goroutine should read it.

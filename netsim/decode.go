@@ -12,8 +12,9 @@ import (
 	"github.com/gopacket/gopacket/layers"
 )
 
-// describe fills in what a person reads: Layer, Summary, Note and Attrs.
-func describe(p *Packet, s *segment, v verdict) {
+// describe fills in what a person reads: Layer, Summary, Note and Attrs. It is
+// told of the flow and which direction of it the packet goes, and of the keys if there are any.
+func describe(p *Packet, s *segment, v verdict, fl *flow, dir int, keys *Keys) {
 	p.Note, p.Retransmit = v.note, v.retransmit
 	p.Layer = "ip"
 	p.Attrs = map[string]string{"size": strconv.Itoa(len(p.Data)) + " B"}
@@ -31,6 +32,7 @@ func describe(p *Packet, s *segment, v verdict) {
 		case *layers.UDP:
 			p.Layer, p.Summary = "udp", fmt.Sprintf("UDP %d B", len(l.Payload))
 			describePorts(p, l.Payload)
+			reading{Packet: p, said: &fl.said, dir: dir, keys: keys}.describePayload(l.Payload)
 		case *layers.DNS:
 			if p.Layer == "udp" {
 				p.Layer, p.Summary = "dns", dnsSummary(l)
@@ -43,9 +45,7 @@ func describe(p *Packet, s *segment, v verdict) {
 	if p.Summary == "" {
 		p.Summary = fmt.Sprintf("IP protocol %d, %d B", s.proto, s.length)
 	}
-	if v.note != "" {
-		p.Summary += " · " + v.note
-	}
+	p.Summary = withNote(p.Summary, p.Note)
 	if v.after > 0 {
 		p.Attrs["sent before"] = v.after.Round(10*time.Microsecond).String() + " ago"
 	}

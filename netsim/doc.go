@@ -24,6 +24,9 @@
 //	host in ──▶ NAT ─ find or make the mapping ─ rewrite the source ──▶ internet
 //	        ◀── NAT ◀─ rewrite the destination ─ filter ─ find the mapping ──
 //
+// UDP payloads of WebRTC are named too: STUN and TURN, DTLS, and with the keys of
+// the hosts' programs (Keys) the SCTP in it.
+//
 // Each line on the way is a Packet of its own for the tap, and so is what a NAT refuses. The lines behind
 // a NAT are perfect: the Link is that of the internet.
 //

@@ -23,13 +23,15 @@ type pairKey struct {
 	a, b  string
 }
 
-// flow is one conversation: its number, its draws and what TCP did so far.
+// flow is one conversation: its number, its draws, what TCP did so far, and
+// what the decoder remembers of UDP.
 // Index 0 is the direction from the lower end.
 type flow struct {
 	key    flowKey
 	number int
 	draws  [2]draws
 	tcp    [2]half
+	said   dialogue
 }
 
 // flows are those of a net. The zero value is ready.

@@ -32,6 +32,9 @@ type Config struct {
 	// that order, before the receiver can react to it. The net stands still meanwhile: Tap must not block,
 	// and must not call the net, its hosts or their connections.
 	Tap func(Packet)
+	// Keys, if not nil, are the secrets that programs on the hosts tell, so that the
+	// tap sees what is inside of DTLS.
+	Keys *Keys
 	// Logger hears of changes to the link, at debug level; nil is silence.
 	Logger *slog.Logger
 }

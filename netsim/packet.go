@@ -24,15 +24,18 @@ type Packet struct {
 	// as they appear, for each protocol.
 	Flow int
 	Kind Kind
-	// Layer is "tcp", "udp", "dns" (DNS over UDP) or "ip" (ICMP and the rest).
+	// Layer is "tcp", "udp", "dns" (DNS over UDP), "ice" (STUN Binding), "turn", "dtls",
+	// "sctp" (in DTLS that could be opened) or "ip" (ICMP and the rest).
 	Layer string
 	// Summary is the packet in a few words, Note included: "SYN",
-	// "DATA 1–1460 (1460 B) · retransmission", "ACK 2921", "UDP 512 B".
+	// "DATA 1–1460 (1460 B) · retransmission", "ACK 2921", "UDP 512 B", "Binding request",
+	// "ClientHello", "SCTP INIT".
 	// Sequence numbers are relative: the first byte of a stream is 1.
 	Summary string
 	// Note is what stands out in the flow, or empty: "retransmission", "fast
 	// retransmission", "spurious retransmission", "keep-alive", "dup ACK 2",
-	// "zero window", "window update", "zero window probe", "overtakes".
+	// "zero window", "window update", "zero window probe", "overtakes". Of UDP only what
+	// DTLS and SCTP repeat is told.
 	Note string
 	// Lost tells that it never arrives, and Why, in words: one of the Why constants.
 	Lost bool

@@ -13,6 +13,8 @@ const (
 	blockInterface = 1
 	blockNames     = 4
 	blockPacket    = 6
+	blockSecrets   = 10
+	secretsTLS     = 0x544c534b // "TLSK", a key log
 
 	byteOrderMagic = 0x1a2b3c4d
 	linkTypeRaw    = 101 // bare IP packets
@@ -33,7 +35,8 @@ const (
 // open: bare IP packets as the sender gave them to the line, with nanosecond
 // times. A lost packet is in the file, since it was sent, with a comment that
 // tells why it was lost; the comment of any other tells how long it takes. Host
-// names are in the file too (Wireshark: resolve network addresses).
+// names are in the file too (Wireshark: resolve network addresses), and keys, so that
+// it shows the inside of TLS and DTLS.
 //
 // It is not safe for concurrent use.
 type PcapngWriter struct {
@@ -94,6 +97,16 @@ func (p *PcapngWriter) Write(iface int, pkt Packet) error {
 	p.named[pkt.Src.Addr()] = p.named[pkt.Src.Addr()] || pkt.SrcIs != ""
 	p.named[pkt.Dst.Addr()] = p.named[pkt.Dst.Addr()] || pkt.DstIs != ""
 	return nil
+}
+
+// Secrets adds a key log (see Keys). Readers use it for the packets that come after
+// it. An empty one adds nothing.
+func (p *PcapngWriter) Secrets(keyLog string) error {
+	if keyLog == "" {
+		return nil
+	}
+	body := le32(le32(nil, secretsTLS), uint32(len(keyLog)))
+	return p.write(block(nil, blockSecrets, pad(append(body, keyLog...))))
 }
 
 // names adds a block with the names of hosts that are new in the file.

@@ -75,7 +75,7 @@ func (n *Net) carryLocked(from, to node, on *subnet, view *buffer.View) {
 	}
 	n.countLocked(len(data), f.why)
 	if n.cfg.Tap != nil {
-		n.tapLocked(from, to, name, data, &s, flow, now, f, flow.observe(dir, &s, now, f))
+		n.tapLocked(from, to, name, data, &s, flow, dir, now, f, flow.observe(dir, &s, now, f))
 	}
 	if f.why != "" {
 		view.Release()
@@ -92,7 +92,7 @@ func (n *Net) refuseLocked(at node, to string, view *buffer.View, why string) {
 	if n.cfg.Tap != nil {
 		s := parse(data)
 		flow, dir := n.flows.of(&s, at.label(), to)
-		n.tapLocked(at, nil, to, data, &s, flow, time.Since(n.begin), fate{why: why}, flow.recall(dir, &s))
+		n.tapLocked(at, nil, to, data, &s, flow, dir, time.Since(n.begin), fate{why: why}, flow.recall(dir, &s))
 	}
 	view.Release()
 }
@@ -106,7 +106,7 @@ func (n *Net) countLocked(size int, why string) {
 }
 
 // tapLocked shows a packet to the tap. To is nil if it goes nowhere.
-func (n *Net) tapLocked(from, to node, name string, data []byte, s *segment, flow *flow, now time.Duration, f fate, v verdict) {
+func (n *Net) tapLocked(from, to node, name string, data []byte, s *segment, flow *flow, dir int, now time.Duration, f fate, v verdict) {
 	p := Packet{
 		N: n.stats.Sent, At: n.begin.Add(now), From: from.label(), To: name, Src: s.src, Dst: s.dst,
 		Flow: flow.number, Kind: s.kind(), Lost: f.why != "", Why: f.why, Data: bytes.Clone(data),
@@ -120,7 +120,7 @@ func (n *Net) tapLocked(from, to node, name string, data []byte, s *segment, flo
 	if !p.Lost {
 		p.Arrive = n.begin.Add(f.arrive)
 	}
-	describe(&p, s, v)
+	describe(&p, s, v, flow, dir, n.cfg.Keys)
 	n.cfg.Tap(p)
 }
 
