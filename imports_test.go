@@ -62,6 +62,8 @@ var third = map[string][]string{
 	"github.com/Shopify/toxiproxy": {"lab/slow-network"},
 	"github.com/rs/zerolog":        {"lab/slow-network"},
 
+	"github.com/valyala/fasthttp": {"lab/pipelining", "lab/fasthttp"},
+
 	"github.com/HdrHistogram/hdrhistogram-go": {"lab/proxy"},
 }
 

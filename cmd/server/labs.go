@@ -12,6 +12,7 @@ import (
 	holepunching "peerlab/lab/hole-punching"
 	"peerlab/lab/latency"
 	natmatrix "peerlab/lab/nat-matrix"
+	"peerlab/lab/pipelining"
 	"peerlab/lab/proxy"
 	slownetwork "peerlab/lab/slow-network"
 	tcpserver "peerlab/lab/tcp-server"
@@ -25,6 +26,7 @@ func labs() []func() (*lab.Lab, error) {
 		proxy.Lab,
 		throttle.Lab,
 		latency.Lab,
+		pipelining.Lab,
 		slownetwork.Lab,
 		natmatrix.Lab,
 		holepunching.Lab,

@@ -111,7 +111,7 @@ export class Waterfall {
   /** @param {{bar: import('./spans.js').Bar, alone: boolean}} line @param {number} index @param {number} y @param {number} width @param {number} k */
   #bar({ bar, alone }, index, y, width, k) {
     const left = width * names, right = width - 12 * k, height = rowHeight * k;
-    const inset = (alone ? 4 : 12 + 12 * Math.min(8, bar.depth)) * k, room = Math.max(3, Math.floor((left - inset - 6 * k) / (6.7 * k)));
+    const inset = alone ? 4 * k : 12 * k + Math.min(12 * k * bar.depth, left / 4), room = Math.max(3, Math.floor((left - inset - 6 * k) / (6.7 * k)));
     const end = bar.end ?? this.#now;
     const a = Math.max(left, this.#x(bar.begin, width)), b = Math.min(right, this.#x(end, width));
     const g = svg('g', { class: 'bar-row', 'data-layer': bar.layer, 'data-row': index, 'data-open': String(bar.end === null), 'data-chosen': String(index === this.#chosen) },
