@@ -23,6 +23,15 @@ func changeOf(p []byte) change {
 	return change{address: v[3]&addressBit != 0, port: v[3]&portBit != 0}
 }
 
+// responsePort is where a RESPONSE-PORT wants the answer (RFC 5780 section 7.5).
+func responsePort(p []byte) (port uint16, asked bool) {
+	v := attribute(p, stun.AttrResponsePort)
+	if len(v) != 4 {
+		return 0, false
+	}
+	return binary.BigEndian.Uint16(v), true
+}
+
 // isBinding tells a Binding request among inspected messages.
 func isBinding(p []byte) bool {
 	return !isChannelData(p) && messageType(p) == stun.BindingRequest
@@ -39,7 +48,7 @@ func (r *Responder) unknown(p []byte, asked change) []stun.AttrType {
 	for at := stunHeader; at+attributeHeader <= len(p) && len(list) < maxUnknown; {
 		kind := stun.AttrType(binary.BigEndian.Uint16(p[at:]))
 		switch kind {
-		case stun.AttrUsername, stun.AttrRealm, stun.AttrNonce, stun.AttrMessageIntegrity, stun.AttrMessageIntegritySHA256:
+		case stun.AttrUsername, stun.AttrRealm, stun.AttrNonce, stun.AttrMessageIntegrity, stun.AttrMessageIntegritySHA256, stun.AttrResponsePort:
 		case stun.AttrChangeRequest:
 			if asked.address && !r.two {
 				list = append(list, kind)
@@ -75,6 +84,11 @@ func (b binding) grant(origin, other netip.AddrPort) []byte {
 // refuse is the error response for attributes that are not understood.
 func (b binding) refuse(unknown []stun.AttrType) []byte {
 	return b.build(stun.BindingError, stun.CodeUnknownAttribute, stun.UnknownAttributes(unknown))
+}
+
+// forbid is the error response for an answer wanted where nobody has asked from.
+func (b binding) forbid() []byte {
+	return b.build(stun.BindingError, stun.ErrorCodeAttribute{Code: stun.CodeForbidden, Reason: []byte("that port has not asked here")})
 }
 
 // build makes a response; one with a fingerprint if the request has one.

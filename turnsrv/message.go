@@ -141,7 +141,7 @@ func lengthFits(kind stun.AttrType, value []byte) bool {
 	case stun.AttrReservationToken:
 		return len(value) == 8
 	case stun.AttrLifetime, stun.AttrChannelNumber, stun.AttrRequestedTransport,
-		stun.AttrRequestedAddressFamily, stun.AttrFingerprint, stun.AttrChangeRequest:
+		stun.AttrRequestedAddressFamily, stun.AttrFingerprint, stun.AttrChangeRequest, stun.AttrResponsePort:
 		return len(value) == 4
 	case stun.AttrEvenPort:
 		return len(value) == 1

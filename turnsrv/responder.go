@@ -42,13 +42,15 @@ type ResponderConfig struct {
 // answer is one datagram of maxBinding bytes at most, and Rate bounds them.
 //
 // Where there is one address, OTHER-ADDRESS names it again with the other port,
-// and a request to change the address is refused with 420. RESPONSE-PORT and
-// PADDING, with which an answer could be aimed and grown, are refused as well.
+// and a request to change the address is refused with 420. So is PADDING, with which
+// an answer could be grown. RESPONSE-PORT, with which it could be aimed, leads to ports
+// that have asked here themselves lately; for others the answer is 403.
 type Responder struct {
 	corners Corners
 	two     bool // addresses
 	public  netip.Addr
 	limiter *limiter
+	callers *callers
 	log     *slog.Logger
 	dropped *tally
 	count   atomic.Uint64
@@ -67,7 +69,11 @@ func NewResponder(cfg ResponderConfig, corners Corners) (*Responder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making the rate limiter: %w", err)
 	}
-	r := &Responder{corners: corners, public: cfg.Public, limiter: limiter, log: cfg.Logger, dropped: new(tally)}
+	callers, err := newCallers()
+	if err != nil {
+		return nil, fmt.Errorf("making the list of callers: %w", err)
+	}
+	r := &Responder{corners: corners, public: cfg.Public, limiter: limiter, callers: callers, log: cfg.Logger, dropped: new(tally)}
 	orElse(&r.log, slog.New(slog.DiscardHandler))
 	r.two = corners[1][0] != nil || corners[1][1] != nil
 	for a, row := range corners {
@@ -164,6 +170,16 @@ func (r *Responder) answer(p []byte, client netip.AddrPort, at place) {
 		r.send(message.refuse(unknown), client, from)
 		return
 	}
+	to := client
+	if port, asked := responsePort(p); asked {
+		to = netip.AddrPortFrom(client.Addr(), port)
+		if !r.callers.knows(to) {
+			r.send(message.forbid(), client, from)
+			return
+		}
+	} else {
+		r.callers.called(client)
+	}
 	if change.address {
 		from.address = 1 - at.address
 	}
@@ -175,7 +191,7 @@ func (r *Responder) answer(p []byte, client netip.AddrPort, at place) {
 	if !r.two {
 		other.address = at.address
 	}
-	r.send(message.grant(r.addr(from, client), r.addr(other, client)), client, from)
+	r.send(message.grant(r.addr(from, client), r.addr(other, client)), to, from)
 }
 
 // send writes an answer from a corner.

@@ -211,9 +211,9 @@ func TestResponderIsAPoorAmplifier(t *testing.T) {
 	aim := stun.RawAttribute{Type: stun.AttrResponsePort, Value: []byte{0, 53, 0, 0}}
 	grow := stun.RawAttribute{Type: stun.AttrPadding, Value: make([]byte, 1400)}
 	for _, to := range []net.Addr{mainAddr, altAddr} {
-		for _, attr := range []stun.Setter{aim, grow} {
+		for want, attr := range map[int]stun.Setter{403: aim, 420: grow} {
 			answer, from := ask(t, us, to, attr)
-			if code(t, answer) != 420 || from.String() != to.String() || len(answer.Raw) > 64 {
+			if code(t, answer) != want || from.String() != to.String() || len(answer.Raw) > 64 {
 				t.Errorf("%v: code %d from %s, %d bytes", attr, code(t, answer), from, len(answer.Raw))
 			}
 		}
@@ -237,6 +237,65 @@ func TestResponderIsAPoorAmplifier(t *testing.T) {
 	eventually(t, "the rest to be dropped", func() bool { return s.Stats().Dropped["rate-limited"] == 3 })
 }
 
+// An answer goes to another port of who asks if that port has asked, too.
+func TestResponsePortLeadsToCallersOnly(t *testing.T) {
+	t.Parallel()
+	c := corners(t, "127.0.0.1")
+	respond(t, turnsrv.ResponderConfig{}, c)
+	us, other, to := client(t), client(t), c[0][0].LocalAddr()
+	port := other.LocalAddr().(*net.UDPAddr).Port
+	aim := stun.RawAttribute{Type: stun.AttrResponsePort, Value: []byte{byte(port >> 8), byte(port), 0, 0}}
+	if answer, _ := ask(t, us, to, aim); code(t, answer) != 403 {
+		t.Errorf("aimed at who never asked: %v", answer)
+	}
+	ask(t, other, to)
+	request := stun.MustBuild(stun.TransactionID, stun.BindingRequest, aim)
+	if _, err := us.WriteTo(request.Raw, to); err != nil {
+		t.Fatal(err)
+	}
+	buf := make([]byte, 2048)
+	other.SetReadDeadline(time.Now().Add(patience))
+	n, from, err := other.ReadFrom(buf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer := &stun.Message{Raw: buf[:n]}
+	var mapped stun.XORMappedAddress
+	if err := errors.Join(answer.Decode(), mapped.GetFrom(answer)); err != nil {
+		t.Fatal(err)
+	}
+	if answer.TransactionID != request.TransactionID || mapped.String() != us.LocalAddr().String() || from.String() != to.String() {
+		t.Errorf("%s from %s: mapped %s", answer, from, mapped)
+	}
+}
+
+// Whoever asks from many ports does not make others forgotten.
+func TestCallersOfOneAddressAreBounded(t *testing.T) {
+	t.Parallel()
+	c := corners(t, "127.0.0.1")
+	respond(t, turnsrv.ResponderConfig{}, c)
+	to := c[0][0].LocalAddr()
+	quiet, err := net.ListenPacket("udp4", "127.0.0.3:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer quiet.Close()
+	ask(t, quiet, to)
+	for range 200 {
+		loud, err := net.ListenPacket("udp4", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		ask(t, loud, to)
+		loud.Close()
+	}
+	port := quiet.LocalAddr().(*net.UDPAddr).Port
+	answer, _ := ask(t, quiet, to, stun.RawAttribute{Type: stun.AttrResponsePort, Value: []byte{byte(port >> 8), byte(port), 0, 0}})
+	if answer.Type != stun.BindingSuccess {
+		t.Errorf("forgotten: %v", answer)
+	}
+}
+
 func TestResponderDropsWhatIsNotForIt(t *testing.T) {
 	t.Parallel()
 	c := corners(t, "127.0.0.1")
@@ -250,6 +309,7 @@ func TestResponderDropsWhatIsNotForIt(t *testing.T) {
 		"a success response":      {"010100002112a442" + "000000000000000000000000", "type"},
 		"CHANGE-REQUEST of 1":     {"000100082112a442" + "000000000000000000000000" + "0003000102000000", "attribute"},
 		"CHANGE-REQUEST of 8":     {"0001000c2112a442" + "000000000000000000000000" + "000300080000000200000000", "attribute"},
+		"RESPONSE-PORT of 8":      {"0001000c2112a442" + "000000000000000000000000" + "002700080035000000000000", "attribute"},
 		"CHANGE-REQUEST cut":      {"000100042112a442" + "000000000000000000000000" + "00030004", "attribute"},
 		"longer than any message": {strings.Repeat("00", 1700), "too-long"},
 	} {
