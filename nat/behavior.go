@@ -14,6 +14,9 @@ const (
 	// NotPortDependent is one of the first two: two ports of one server address
 	// tell no more.
 	NotPortDependent Dependence = "not-port-dependent"
+	// DestinationDependent is one of the last two: servers at several addresses, with
+	// one port each, tell no more.
+	DestinationDependent Dependence = "destination-dependent"
 )
 
 // Behavior is what is known of the path between a host and the internet, for

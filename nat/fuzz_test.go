@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -114,6 +115,7 @@ func FuzzBinding(f *testing.F) {
 	f.Add(success(f, request, netip.MustParseAddrPort("[2001:db8::1]:40000"))[20:])
 	f.Add(build(f, id, stun.BindingSuccess, stun.RawAttribute{Type: stun.AttrXORMappedAddress})[20:])
 	f.Add(build(f, id, stun.BindingSuccess, stun.RawAttribute{Type: stun.AttrXORMappedAddress, Value: []byte{0}})[20:])
+	f.Add(build(f, id, stun.BindingSuccess, &stun.OtherAddress{IP: net.IPv4(198, 51, 100, 8), Port: 3479})[20:])
 	f.Add(build(f, id, stun.BindingError, stun.RawAttribute{Type: stun.AttrErrorCode, Value: []byte{0}})[20:])
 	f.Fuzz(func(t *testing.T, attributes []byte) {
 		for _, kind := range []stun.MessageType{stun.BindingSuccess, stun.BindingError} {
@@ -122,6 +124,10 @@ func FuzzBinding(f *testing.F) {
 			addr, err := readBinding(append(datagram, attributes...), request.TransactionID)
 			if err == nil && (addr.Port() == 0 || !addr.Addr().IsValid() || addr.Addr().IsMulticast() || addr.Addr().IsUnspecified()) {
 				t.Errorf("accepted %v", addr)
+			}
+			other := readOther(append(datagram, attributes...))
+			if other.IsValid() && (other.Port() == 0 || !other.Addr().Is4() || other.Addr().IsMulticast() || other.Addr().IsUnspecified()) {
+				t.Errorf("OTHER-ADDRESS %v", other)
 			}
 		}
 	})

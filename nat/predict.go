@@ -102,6 +102,8 @@ func mayBe(d Dependence) []Dependence {
 		return []Dependence{EndpointIndependent, AddressDependent, AddressAndPortDependent}
 	case NotPortDependent:
 		return []Dependence{EndpointIndependent, AddressDependent}
+	case DestinationDependent:
+		return []Dependence{AddressDependent, AddressAndPortDependent}
 	}
 	return []Dependence{d}
 }
