@@ -23,15 +23,14 @@ const (
 
 // gatewayClient is an HTTP client that can talk to one host only: every dial
 // goes to that address, from ours on its link, whatever the URL says.
-func gatewayClient(host netip.Addr, source net.IP, maxBody int64) http.Client {
-	dialer := &net.Dialer{Timeout: callTimeout, LocalAddr: &net.TCPAddr{IP: source}}
+func gatewayClient(host netip.Addr, dial dialer, maxBody int64) http.Client {
 	transport := &http.Transport{
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 			to, err := netip.ParseAddrPort(address)
 			if err != nil || to.Addr() != host {
 				return nil, fmt.Errorf("dial %s: %w", address, ErrUntrustedLocation)
 			}
-			return dialer.DialContext(ctx, "tcp4", address)
+			return dial(ctx, address)
 		},
 		// A call a minute does not pay for an idle connection, and home
 		// routers have few to give.
@@ -84,7 +83,7 @@ func fetchDescription(ctx context.Context, c candidate) (*goupnp.RootDevice, err
 	if err != nil {
 		return nil, fmt.Errorf("ask for the description: %w", err)
 	}
-	client := gatewayClient(c.responder, c.source, maxDescription)
+	client := gatewayClient(c.responder, c.dial, maxDescription)
 	resp, err := client.Do(req)
 	if err != nil {
 		return nil, fmt.Errorf("get the description: %w", err)

@@ -22,17 +22,38 @@ const (
 // keeps nothing between searches and may be used from many goroutines.
 type Finder struct {
 	log   *slog.Logger
+	see   Observer
 	ssdp  netip.AddrPort // where M-SEARCH goes
 	links func() ([]link, error)
 }
 
-// NewFinder makes a Finder. A nil logger is silent.
-func NewFinder(log *slog.Logger) *Finder {
+// FinderConfig says where a Finder searches. The zero one is for the networks
+// of this host.
+type FinderConfig struct {
+	// Network, if not nil, is searched in place of the interfaces of this host,
+	// which has the address Local there; the bits of Local tell who is a neighbour.
+	Network Network
+	Local   netip.Prefix
+	// Observer may be nil.
+	Observer Observer
+	// Logger may be nil.
+	Logger *slog.Logger
+}
+
+// NewFinder makes a Finder for the networks of this host. A nil logger is silent.
+func NewFinder(log *slog.Logger) *Finder { return NewFinderOn(FinderConfig{Logger: log}) }
+
+// NewFinderOn makes a Finder.
+func NewFinderOn(cfg FinderConfig) *Finder {
 	f := &Finder{
-		log:  orSilent(log),
+		log:  orSilent(cfg.Logger),
+		see:  cfg.Observer,
 		ssdp: netip.AddrPortFrom(netip.AddrFrom4([4]byte{239, 255, 255, 250}), 1900),
 	}
 	f.links = func() ([]link, error) { return links(f.ssdp) }
+	if cfg.Network != nil {
+		f.links = func() ([]link, error) { return []link{linkOn(cfg.Network, cfg.Local)}, nil }
+	}
 	return f
 }
 
@@ -69,7 +90,7 @@ func (f *Finder) Discover(callerCtx context.Context) ([]*Gateway, error) {
 		case <-ctx.Done():
 			return
 		}
-		gateways, err := gatewaysOf(ctx, c)
+		gateways, err := gatewaysOf(ctx, c, f.see)
 		if err != nil {
 			f.log.Debug("not a usable gateway", "location", c.location.String(), "err", err)
 			return
@@ -78,7 +99,7 @@ func (f *Finder) Discover(callerCtx context.Context) ([]*Gateway, error) {
 	}
 	for _, l := range links {
 		work.Go(func() {
-			err := search(searchCtx, l, f.ssdp,
+			err := search(searchCtx, l, f.ssdp, f.see,
 				func(c candidate) { work.Go(func() { probe(c) }) },
 				func(from netip.Addr, err error) { f.log.Debug("SSDP answer refused", "from", from, "err", err) })
 			if err != nil {

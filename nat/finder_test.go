@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -211,7 +212,7 @@ func TestNothingElseIsAsked(t *testing.T) {
 		host := netip.MustParseAddr("127.0.0.1")
 		location, err := readAnswer([]byte(ssdpAnswer(searchTargets[1], test.location)), host, true)
 		if err == nil {
-			_, err = gatewaysOf(t.Context(), candidate{responder: host, location: location})
+			_, err = gatewaysOf(t.Context(), candidate{responder: host, location: location, dial: dialFrom(netip.Addr{})}, nil)
 		}
 		if err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: error %v, want %q", test.location, err, test.want)
@@ -285,5 +286,57 @@ func TestGatewayClientDialsOneHost(t *testing.T) {
 	client := gatewayClient(netip.MustParseAddr("192.168.1.1"), nil, maxDescription)
 	if _, err := client.Get(server.URL); !errors.Is(err, ErrUntrustedLocation) || hits.Load() != 0 {
 		t.Errorf("error %v after %d requests, want ErrUntrustedLocation", err, hits.Load())
+	}
+}
+
+func TestAnObserverHearsEveryMessage(t *testing.T) {
+	t.Parallel()
+	finder := startRouter(t, newRouter(), "WANIPConnection:1")
+	var mu sync.Mutex
+	heard := make(map[string]Message)
+	finder.see = func(m Message) {
+		mu.Lock()
+		defer mu.Unlock()
+		heard[fmt.Sprint(m.Protocol, " ", m.Answer, " ", m.Name)] = m
+	}
+	gateways, err := finder.Discover(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	gw, m := gateways[0], Mapping{Protocol: TCP, InternalPort: 8080, Description: "Peerlab"}
+	if err := gw.Map(t.Context(), m, 90*time.Second); err != nil {
+		t.Fatal(err)
+	}
+	other := *gw
+	other.Local = netip.MustParseAddr("192.168.1.11")
+	if err := other.Map(t.Context(), m, 0); faultCode(err) != codeConflict {
+		t.Errorf("somebody else's port: %v", err)
+	}
+	entry, err := gw.Lookup(t.Context(), TCP, 8080)
+	if err != nil || entry == nil || entry.Client != testLocal.String() || entry.Port != 8080 || entry.Lease <= 0 || entry.Lease > 90*time.Second {
+		t.Errorf("entry %+v, %v", entry, err)
+	}
+	if now, err := gw.Condition(t.Context()); err != nil || now.External != gw.External || now.Uptime < time.Hour {
+		t.Errorf("condition %+v, %v", now, err)
+	}
+	if err := gw.Unmap(t.Context(), TCP, 8080); err != nil {
+		t.Error(err)
+	}
+	if entry, err := gw.Lookup(t.Context(), TCP, 8080); entry != nil || err != nil {
+		t.Errorf("after the removal: %+v, %v", entry, err)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	for _, want := range []string{"SSDP false M-SEARCH", "SSDP true 200 OK", "HTTP false GET /desc.xml", "HTTP true 200 OK", "SOAP false GetExternalIPAddress",
+		"SOAP false AddPortMapping", "SOAP true 200 OK", "SOAP true 500, UPnP error 718", "SOAP true 500, UPnP error 714", "SOAP false DeletePortMapping"} {
+		if _, ok := heard[want]; !ok {
+			t.Errorf("not heard: %s", want)
+		}
+	}
+	if args := fmt.Sprint(heard["SOAP false AddPortMapping"].Args); !strings.Contains(args, "{NewInternalClient 192.168.1.11}") || !strings.Contains(args, "{NewLeaseDuration 0}") {
+		t.Errorf("arguments: %s", args)
+	}
+	if m := heard["SOAP true 500, UPnP error 718"]; m.Code != 718 || !strings.Contains(fmt.Sprint(m.Args), "taken") {
+		t.Errorf("the refusal: %+v", m)
 	}
 }

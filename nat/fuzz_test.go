@@ -132,3 +132,25 @@ func FuzzBinding(f *testing.F) {
 		}
 	})
 }
+
+func FuzzPMP(f *testing.F) {
+	f.Add(PMPRequest{}.Append(nil))
+	f.Add(PMPRequest{Opcode: PMPMapTCP, Internal: 80, External: 8080, Lifetime: 60}.Append(nil))
+	f.Add(PMPAnswer{Epoch: 7, Address: fuzzHost}.Append(nil))
+	f.Add(PMPAnswer{Opcode: PMPMapUDP, Internal: 80, External: 8080, Lifetime: 60}.Append(nil))
+	f.Add(PMPAnswer{Opcode: PMPMapTCP, Result: PMPNotAuthorized}.Append(nil))
+	f.Fuzz(func(t *testing.T, datagram []byte) {
+		if r, err := ParsePMPRequest(datagram); err == nil && r.Version == 0 {
+			if again := r.Append(nil); !bytes.Equal(again[:2], datagram[:2]) || len(again) > len(datagram) {
+				t.Errorf("%x is read as %+v, which is %x", datagram, r, again)
+			}
+		}
+		for opcode := range byte(3) {
+			to := PMPRequest{Opcode: opcode, Internal: 80}
+			a, err := ParsePMPAnswer(datagram, to)
+			if err == nil && a.Result == PMPSuccess && opcode != PMPExternal && a.Internal != to.Internal {
+				t.Errorf("%x is taken for the answer about port %d", datagram, to.Internal)
+			}
+		}
+	})
+}

@@ -51,8 +51,8 @@ type Gateway struct {
 
 // gatewaysOf asks the device behind a candidate for its WAN connections. One
 // that does not answer at all is left out.
-func gatewaysOf(ctx context.Context, c candidate) ([]*Gateway, error) {
-	root, err := fetchDescription(ctx, c)
+func gatewaysOf(ctx context.Context, c candidate, see Observer) ([]*Gateway, error) {
+	root, err := inspectDevice(ctx, c, see)
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +62,7 @@ func gatewaysOf(ctx context.Context, c candidate) ([]*Gateway, error) {
 	}
 	var gateways []*Gateway
 	for _, svc := range conns {
-		svc.client.SOAPClient.HTTPClient = gatewayClient(c.responder, c.source, maxSOAPAnswer)
+		svc.client.SOAPClient.HTTPClient = gatewayClient(c.responder, c.dial, maxSOAPAnswer)
 		gw := &Gateway{
 			GatewayInfo: GatewayInfo{
 				Name:     cleanText(root.Device.FriendlyName),
@@ -72,7 +72,7 @@ func gatewaysOf(ctx context.Context, c candidate) ([]*Gateway, error) {
 				Address:  c.responder,
 				Local:    c.local,
 			},
-			conn: svc.conn,
+			conn: see.watch(svc.conn, c.responder),
 		}
 		now, askErr := gw.ask(ctx)
 		if askErr != nil && !isFault(askErr) {

@@ -1,6 +1,7 @@
 package nat
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/netip"
@@ -17,10 +18,12 @@ type link struct {
 	// local is our address in the network of a neighbour; the zero Addr if it
 	// is not a private address of a network of this interface.
 	local func(neighbour netip.Addr) netip.Addr
-	// source is what TCP to a neighbour is bound to, so that the router sees
-	// the request come from the address it is to forward to; nil: not bound.
-	source func(local netip.Addr) net.IP
+	// dial is how a neighbour is called from our address in its network.
+	dial func(local netip.Addr) dialer
 }
+
+// dialer opens a TCP connection to a literal address.
+type dialer func(ctx context.Context, address string) (net.Conn, error)
 
 // links lists the interfaces on which a home router may be found: up, able to
 // multicast, and numbered with private IPv4 addresses.
@@ -57,7 +60,16 @@ func newLink(ifi net.Interface, private []netip.Prefix, ssdp netip.AddrPort) lin
 			}
 			return netip.Addr{}
 		},
-		source: func(local netip.Addr) net.IP { return local.AsSlice() },
+		dial: dialFrom,
+	}
+}
+
+// dialFrom binds TCP to our address, so that the router sees the request come
+// from the address it is to forward to.
+func dialFrom(local netip.Addr) dialer {
+	d := &net.Dialer{Timeout: callTimeout, LocalAddr: &net.TCPAddr{IP: local.AsSlice()}}
+	return func(ctx context.Context, address string) (net.Conn, error) {
+		return d.DialContext(ctx, "tcp4", address)
 	}
 }
 

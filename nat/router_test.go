@@ -307,7 +307,11 @@ func loopbackFinder(ssdp netip.AddrPort) *Finder {
 				}
 				return testLocal
 			},
-			source: func(netip.Addr) net.IP { return nil },
+			dial: func(netip.Addr) dialer {
+				return func(ctx context.Context, address string) (net.Conn, error) {
+					return new(net.Dialer).DialContext(ctx, "tcp4", address)
+				}
+			},
 		}}, nil
 	}
 	return f

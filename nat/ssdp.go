@@ -41,7 +41,7 @@ type candidate struct {
 	responder netip.Addr
 	location  *url.URL
 	local     netip.Addr // our address in the responder's network
-	source    net.IP     // what TCP to the responder is bound to
+	dial      dialer     // how the responder is called
 }
 
 // searchRequest is the M-SEARCH of UPnP Device Architecture 1.1 section 1.3.2.
@@ -52,7 +52,7 @@ func searchRequest(to netip.AddrPort, target string) []byte {
 
 // search asks on one link until ctx ends and hands every acceptable answer,
 // once, to found.
-func search(ctx context.Context, l link, to netip.AddrPort, found func(candidate), refused func(netip.Addr, error)) error {
+func search(ctx context.Context, l link, to netip.AddrPort, see Observer, found func(candidate), refused func(netip.Addr, error)) error {
 	conn, err := l.listen()
 	if err != nil {
 		return fmt.Errorf("open a socket on %s: %w", l.name, err)
@@ -71,7 +71,9 @@ func search(ctx context.Context, l link, to netip.AddrPort, found func(candidate
 	)
 	for {
 		if total := len(searchTargets) * searchRounds; sent < total && !time.Now().Before(next) {
-			request := searchRequest(to, searchTargets[sent%len(searchTargets)])
+			target := searchTargets[sent%len(searchTargets)]
+			request := searchRequest(to, target)
+			see.tell(Message{Protocol: ProtocolSSDP, Router: to.Addr(), Name: "M-SEARCH", Args: []Arg{{"ST", target}}})
 			if _, err := conn.WriteTo(request, net.UDPAddrFromAddrPort(to)); err != nil {
 				return fmt.Errorf("search on %s: %w", l.name, err)
 			}
@@ -106,8 +108,9 @@ func search(ctx context.Context, l link, to netip.AddrPort, found func(candidate
 		}
 		if key := location.String(); !seen[key] {
 			seen[key] = true
+			see.tell(Message{Protocol: ProtocolSSDP, Router: responder, Answer: true, Name: "200 OK", Args: []Arg{{"LOCATION", key}}})
 			perHost[responder]++
-			found(candidate{responder: responder, location: location, local: local, source: l.source(local)})
+			found(candidate{responder: responder, location: location, local: local, dial: l.dial(local)})
 		}
 	}
 }
