@@ -26,6 +26,7 @@ var rules = map[string][]string{
 	"peer":               {"signaling/envelope", "trace", "guard"},
 	"netsim":             {},
 	"icesim":             {"turnsrv", "guard"},
+	"igdsim":             {"nat"},
 	"lab":                {"trace", "netsim", "guard"},
 	"lab/lesson":         {"lab"},
 	"lab/labtest":        {"lab", "lab/lesson", "trace"},
@@ -49,23 +50,23 @@ func allows(row, imported string) bool {
 // third says which packages may use a dependency that is easy to let leak;
 // tests may use what they like.
 var third = map[string][]string{
-	"github.com/gorilla/websocket":  {"signaling", "e2e"},
-	"github.com/pion/turn/v2":       {"turnsrv", "peer", "e2e"},
-	"github.com/pion/webrtc/v3":     {"peer", "cmd/peer", "lab/webrtc", "e2e"},
-	"github.com/huin/goupnp":        {"nat"},
-	"github.com/jackpal/go-nat-pmp": {"nat"},
-	"github.com/a-h/templ":          {"web"},
-	"github.com/chromedp/chromedp":  {"e2e"},
-	"github.com/alecthomas/kong":    {"cmd"},
-	"gvisor.dev/gvisor":             {"netsim"},
-	"github.com/gopacket/gopacket":  {"netsim"},
-	"github.com/yuin/goldmark":      {"lab/lesson"},
-	"github.com/Shopify/toxiproxy":  {"lab/slow-network"},
-	"github.com/rs/zerolog":         {"lab/slow-network"},
+	"github.com/gorilla/websocket": {"signaling", "e2e"},
+	"github.com/pion/turn/v2":      {"turnsrv", "peer", "e2e"},
+	"github.com/pion/webrtc/v3":    {"peer", "cmd/peer", "lab/webrtc", "e2e"},
+	"github.com/huin/goupnp":       {"nat"},
+	"github.com/a-h/templ":         {"web"},
+	"github.com/chromedp/chromedp": {"e2e"},
+	"github.com/alecthomas/kong":   {"cmd"},
+	"gvisor.dev/gvisor":            {"netsim"},
+	"github.com/gopacket/gopacket": {"netsim"},
+	"github.com/yuin/goldmark":     {"lab/lesson"},
+	"github.com/Shopify/toxiproxy": {"lab/slow-network"},
+	"github.com/rs/zerolog":        {"lab/slow-network"},
 
 	"github.com/valyala/fasthttp": {"lab/pipelining", "lab/fasthttp"},
 
 	"github.com/HdrHistogram/hdrhistogram-go": {"lab/proxy"},
+	"github.com/jackpal/go-nat-pmp":           {"nat"},
 }
 
 func TestImportsFollowTheLayering(t *testing.T) {
