@@ -30,7 +30,7 @@ var rules = map[string][]string{
 	"lab":                {"trace", "netsim", "guard"},
 	"lab/lesson":         {"lab"},
 	"lab/labtest":        {"lab", "lab/lesson", "trace"},
-	"lab/<slug>":         {"lab", "trace", "netsim", "guard", "selfsigned", "icesim", "signaling", "turnsrv", "nat", "peer"},
+	"lab/<slug>":         {"lab", "trace", "netsim", "guard", "selfsigned", "icesim", "igdsim", "signaling", "turnsrv", "nat", "peer"},
 	"web":                {"signaling", "turnsrv", "nat", "peer", "trace", "static", "lab", "lab/lesson"},
 }
 
