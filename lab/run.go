@@ -37,6 +37,7 @@ type shared struct {
 	ctx      context.Context // of the run: for the goroutines it owns
 	cancel   context.CancelCauseFunc
 	settings *Settings
+	owner    bool
 	book     *book
 	sockets  *sockets
 	packets  *packets
@@ -134,6 +135,10 @@ func (r *Run) Network() Network {
 
 // Settings are the parameters every lab has, of this run.
 func (r *Run) Settings() Common { return r.settings.Common }
+
+// Owner tells that the run was started from this very machine: by whoever may
+// ask something of its network, such as its router.
+func (r *Run) Owner() bool { return r.owner }
 
 // Net is the emulated network of this run or variant, to change its
 // impairments or drop a packet. Nil on the loopback and before the first Host.

@@ -140,10 +140,24 @@ func (rn *Runner) Lab(slug string) (*Lab, error) {
 	return nil, fmt.Errorf("%w: %q", ErrNoLab, clip(slug, 40))
 }
 
-// Start begins a run for a client with the parameters of a form or query. It
+// Client is who wants a run.
+type Client struct {
+	// Addr is what its runs are counted against.
+	Addr netip.Addr
+	// Owner tells that it sits at this very machine, for labs that ask something
+	// of it that is not for everybody: see Run.Owner.
+	Owner bool
+}
+
+// Start is StartFor somebody who is not the owner.
+func (rn *Runner) Start(client netip.Addr, slug string, values url.Values) (*Record, error) {
+	return rn.StartFor(Client{Addr: client}, slug, values)
+}
+
+// StartFor begins a run for a client with the parameters of a form or query. It
 // does not wait for it. Errors are *ParamError, ErrNoLab, ErrBusy, ErrYourRuns
 // and ErrClosed; nothing was run then.
-func (rn *Runner) Start(client netip.Addr, slug string, values url.Values) (*Record, error) {
+func (rn *Runner) StartFor(client Client, slug string, values url.Values) (*Record, error) {
 	l, err := rn.Lab(slug)
 	if err != nil {
 		return nil, err
@@ -155,7 +169,7 @@ func (rn *Runner) Start(client netip.Addr, slug string, values url.Values) (*Rec
 	if settings.Duration > rn.cfg.MaxDuration {
 		return nil, &ParamError{"duration", fmt.Sprintf("must be at most %g s on this server", rn.cfg.MaxDuration.Seconds())}
 	}
-	key := clientKey(client)
+	key := clientKey(client.Addr)
 	rn.mu.Lock()
 	defer rn.mu.Unlock()
 	switch {
@@ -166,7 +180,7 @@ func (rn *Runner) Start(client netip.Addr, slug string, values url.Values) (*Rec
 	case rn.all >= rn.cfg.MaxRunning:
 		return nil, limited(ErrBusy, rn.cfg.MaxRunning)
 	}
-	rec := rn.newRecord(l, settings, key)
+	rec := rn.newRecord(l, settings, key, client.Owner)
 	rn.running[key]++
 	rn.all++
 	rn.records[rec.ID] = rec
@@ -185,13 +199,13 @@ func clientKey(a netip.Addr) string {
 }
 
 // newRecord prepares a run.
-func (rn *Runner) newRecord(l *Lab, settings *Settings, client string) *Record {
+func (rn *Runner) newRecord(l *Lab, settings *Settings, client string, owner bool) *Record {
 	stoppable, cancel := context.WithCancelCause(rn.ctx)
 	ctx, free := context.WithTimeoutCause(stoppable, settings.Duration, ErrDuration)
 	context.AfterFunc(ctx, free)
 	b := newBook(rn.cfg.MaxEvents, rn.cfg.MaxEventBytes)
 	r := &Run{hosts: map[string]*Host{}, shared: &shared{
-		ctx: ctx, cancel: cancel, settings: settings, book: b,
+		ctx: ctx, cancel: cancel, settings: settings, owner: owner, book: b,
 		packets: newPackets(rn.cfg.MaxPacketBytes),
 		outside: rn.cfg.Outside, logger: rn.cfg.Logger, actions: make(chan string, 16), visits: make(chan Visit, maxVisits),
 		live: map[string]string{}, variants: map[string]*Run{},

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strconv"
@@ -21,8 +20,8 @@ type Labs interface {
 	Labs() []*lab.Lab
 	// Lab finds one by its slug.
 	Lab(slug string) (*lab.Lab, error)
-	// Start begins a run for a client with the values of a form.
-	Start(client netip.Addr, slug string, values url.Values) (*lab.Record, error)
+	// StartFor begins a run for a client with the values of a form.
+	StartFor(client lab.Client, slug string, values url.Values) (*lab.Record, error)
 	// Get finds a run, going on or kept.
 	Get(id string) (*lab.Record, error)
 	// Stop ends a run.
@@ -157,7 +156,7 @@ func (s *site) startRun(w http.ResponseWriter, r *http.Request) error {
 	if err := readForm(r); err != nil {
 		return err
 	}
-	rec, err := s.Labs.Start(s.ClientAddr(r), l.Slug, r.PostForm)
+	rec, err := s.Labs.StartFor(lab.Client{Addr: s.ClientAddr(r), Owner: s.local(r)}, l.Slug, r.PostForm)
 	if err != nil {
 		return s.notStarted(w, r, l, err)
 	}
