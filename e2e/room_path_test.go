@@ -19,26 +19,31 @@ type situation struct {
 	udpBlocked [2]bool
 	path       string
 	truth, lie [2]string
+	nats       [2]string // as their badges say
 }
 
 var situations = []situation{{
 	name: "cone and cone", nat: netlab.Cone, path: "direct",
 	truth: both(`^Direct(:|, between)`),
 	lie:   both(`(?i)relay|tcp|local network|no NAT|computer`),
+	nats:  both("cone-like NAT"),
 }, {
 	name: "symmetric and symmetric", nat: netlab.Symmetric, path: "relayed",
-	truth: both(`^Relayed: no pair of direct addresses answered, of \d+ tried\.$`),
-	lie:   both(`(?i)tcp|chose|two STUN servers`),
+	truth: both(`^Relayed because your NAT and (Alice|Bob)'s are both symmetric: a direct path needs .+\. No pair of direct addresses answered, of \d+ tried\.$`),
+	lie:   both(`(?i)tcp|chose|two STUN servers|seems`),
+	nats:  both("symmetric NAT"),
 }, {
 	name: "no UDP on one side", nat: netlab.Cone, udpBlocked: [2]bool{false, true}, path: "relayed",
 	// The relays that both have meet on the server, so Alice may end up with
 	// any of hers, TCP included, though UDP gets out of her network.
-	truth: [2]string{`^Relayed( over TCP)?: (no pair of direct addresses answered|there was no pair of direct addresses to try)`, `^Relayed over TCP: no UDP got out of this network`},
+	truth: [2]string{`^Relayed( over TCP)? because no UDP gets through to Bob: only a relay is left, over TCP\.$`, `^Relayed over TCP: no UDP got out of this network`},
 	lie:   [2]string{`(?i)chose|this network`, `(?i)chose|your router`},
+	nats:  [2]string{"cone-like NAT", "UDP blocked"},
 }, {
 	name: "no UDP on both sides", nat: netlab.Cone, udpBlocked: [2]bool{true, true}, path: "relayed",
 	truth: both(`^Relayed over TCP: no UDP got out of this network`),
 	lie:   both(`(?i)chose|your router`),
+	nats:  both("UDP blocked"),
 }}
 
 func both(expression string) [2]string { return [2]string{expression, expression} }
@@ -57,6 +62,7 @@ func TestRoomPaths(t *testing.T) {
 			c.talk(t, s)
 		})
 	}
+	t.Run("symmetric and cone", c.differentNATs)
 }
 
 // talk has two people meet, chat and exchange files.
@@ -71,6 +77,7 @@ func (c *couple) talk(t *testing.T, s situation) {
 
 	// The first pair that works may give way to a better one.
 	for i, g := range []*guest{alice, bob} {
+		g.seesNATs(s.nats[i], s.nats[1-i])
 		g.isTold(s.truth[i])
 		t.Logf("%s is told: %s", g.name, g.why())
 	}

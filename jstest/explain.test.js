@@ -30,6 +30,7 @@ const silent = (local = stat('host 10.0.0.2:1'), remote = stat('srflx 198.51.100
 const HOME = ['host 10.0.0.2:5000', 'srflx 203.0.113.5:6000 < 10.0.0.2:5000'];
 const THEIRS = ['host 10.1.1.2:5001', 'srflx 198.51.100.9:7000 < 10.1.1.2:5001'];
 const SYMMETRIC = ['host 10.0.0.2:5000', 'srflx 203.0.113.5:6000 < 10.0.0.2:5000', 'srflx 203.0.113.5:6001 < 10.0.0.2:5000'];
+const SYM = { mapping: 'address-and-port-dependent' }, CONE = { mapping: 'endpoint-independent', filtering: 'address-and-port-dependent' }, LIKE = { mapping: 'not-port-dependent' };
 const RELAY = 'relay 192.0.2.1:50000';
 
 /** [what, evidence, path, a part of the sentence that must be there, one that must not] */
@@ -67,6 +68,37 @@ const table = [
     'direct', /Ann is reachable at an address of its own, and your router/],
   ['over TCP', { local: ['host 10.0.0.2:9'], remote: ['host 10.0.0.3:2'], pairs: [chosen(stat('host 10.0.0.2:9', { protocol: 'tcp' }), stat('host 10.0.0.3:2', { protocol: 'tcp' }))] },
     'direct', /runs over TCP/],
+
+  ['symmetric on both sides', { nats: [SYM, SYM], local: [...HOME, RELAY], remote: THEIRS, pairs: [silent(), chosen(stat(RELAY, { relayProtocol: 'udp' }), stat(RELAY))] },
+    'relayed', /^Relayed because your NAT and Ann's are both symmetric: a direct path needs one of the two to keep .*\. No pair of direct addresses answered, of 1 tried\.$/, /seems/],
+  ['symmetric here, port-restricted there', { nats: [SYM, CONE], local: [...HOME, RELAY], remote: THEIRS, pairs: [silent(), chosen(stat(RELAY, { relayProtocol: 'udp' }), stat(RELAY))] },
+    'relayed', /^Relayed because your NAT is symmetric and Ann's is a port-restricted cone: a direct path needs yours to keep the port that STUN saw, or Ann's to let in/],
+  ['symmetric here, what is there a browser told', { nats: [SYM, LIKE], local: [...HOME, RELAY], remote: THEIRS, pairs: [silent(), chosen(stat(RELAY, { relayProtocol: 'udp' }), stat(RELAY))] },
+    'relayed', /of 1 tried\. Your NAT is symmetric and Ann's is cone-like: a direct path needs .*, and that seems not to be so\.$/],
+  ['two cones, as far as is known, and no path all the same', { nats: [LIKE, LIKE], local: [...HOME, RELAY], remote: THEIRS, pairs: [silent(), chosen(stat(RELAY, { relayProtocol: 'udp' }), stat(RELAY))] },
+    'relayed', /of 1 tried\. Your NAT and Ann's are both cone-like; whether they let each other in is not known\.$/],
+  ['two that would meet, but did not', { nats: [CONE, CONE], local: [...HOME, RELAY], remote: THEIRS, pairs: [silent(), chosen(stat(RELAY, { relayProtocol: 'udp' }), stat(RELAY))] },
+    'relayed', /^Relayed: no pair .* That is not for the NATs \(your NAT and Ann's are both port-restricted cones\)/, /because/],
+  ['one side is not known', { nats: [SYM, null], local: [...HOME, RELAY], remote: THEIRS, pairs: [silent(), chosen(stat(RELAY, { relayProtocol: 'udp' }), stat(RELAY))] },
+    'relayed', /of 1 tried\.$/],
+  ['both behind the same NAT: the rule is about two', { nats: [SYM, SYM], local: [...HOME, RELAY], remote: ['host 10.1.1.2:5001', 'srflx 203.0.113.5:7000 < 10.1.1.2:5001'], pairs: [silent(), chosen(stat(RELAY, { relayProtocol: 'udp' }), stat(RELAY))] },
+    'relayed', /of 1 tried\.$/],
+  ['no UDP there', { nats: [LIKE, { mapping: 'udp-blocked' }], local: [...HOME, RELAY], remote: ['host 10.1.1.2:5001', RELAY], pairs: [silent(), chosen(stat(RELAY, { relayProtocol: 'udp' }), stat(RELAY))] },
+    'relayed', /^Relayed because no UDP gets through to Ann/],
+  ['no UDP there, said a measurement that a candidate disproves', { nats: [LIKE, { mapping: 'udp-blocked' }], local: [...HOME, RELAY], remote: [...THEIRS, RELAY], pairs: [silent(), chosen(stat(RELAY, { relayProtocol: 'udp' }), stat(RELAY))] },
+    'relayed', /of 1 tried\.$/],
+  ['two cones', { nats: [CONE, CONE], local: HOME, remote: THEIRS, pairs: [chosen(stat('srflx 203.0.113.5:6000'), stat('srflx 198.51.100.9:7000'))] },
+    'direct', /\(srflx to srflx\)\. Your NAT and Ann's are both port-restricted cones: each sends from the port that STUN saw\.$/],
+  ['two as browsers tell them', { nats: [LIKE, LIKE], local: HOME, remote: THEIRS, pairs: [chosen(stat('srflx 203.0.113.5:6000'), stat('srflx 198.51.100.9:7000'))] },
+    'direct', /\. Your NAT and Ann's are both cone-like\.$/],
+  ['symmetric toward an open one', { nats: [SYM, { mapping: 'none', filtering: 'endpoint-independent' }], local: HOME, remote: ['host 198.51.100.1:2'], pairs: [chosen(stat('prflx 203.0.113.5:6001'), stat('host 198.51.100.1:2'))] },
+    'direct', /Your NAT is symmetric and Ann has no NAT: one side sends from a port that STUN never saw, and the other lets it in\.$/],
+  ['direct against the rule', { nats: [SYM, SYM], local: HOME, remote: THEIRS, pairs: [chosen(stat('srflx 203.0.113.5:6000'), stat('srflx 198.51.100.9:7000'))] },
+    'direct', /By rule that would not be, as your NAT and Ann's are both symmetric; but what is measured counts\.$/],
+  ['a LAN has no NAT in it', { nats: [SYM, SYM], local: HOME, remote: ['host 10.0.0.3:1'], pairs: [chosen(stat('host 10.0.0.2:5000'), stat('host 10.0.0.3:1'))] },
+    'direct', /^Direct on the local network \(host to host\)\.$/],
+  ['failed for the NATs', { nats: [SYM, SYM], state: 'failed', ice: 'failed', local: HOME, remote: THEIRS, pairs: [silent()] },
+    'unknown', /neither side found a relay\. Your NAT and Ann's are both symmetric: a direct path needs/],
 
   ['relay only', { path: 'relay-udp', local: [RELAY], remote: [RELAY], pairs: [chosen(stat(RELAY), stat(RELAY))] }, 'relayed', /^Relayed because you chose relay only, over UDP\.$/],
   ['relay only over TCP', { path: 'relay-tcp', local: [RELAY], remote: [RELAY], pairs: [chosen(stat(RELAY, { relayProtocol: 'tcp' }), stat(RELAY))] }, 'relayed', /relay only, over TCP/],
@@ -112,9 +144,9 @@ const table = [
   ['connected without a selected pair', { local: HOME, remote: THEIRS, pairs: [] }, 'unknown', /not known yet/],
 ];
 
-for (const [what, { local, remote, pairs, path = 'any', state = 'connected', ice = 'connected', gone = [] }, wantPath, wanted, unwanted] of table) {
+for (const [what, { local, remote, pairs, path = 'any', state = 'connected', ice = 'connected', gone = [], nats }, wantPath, wanted, unwanted] of table) {
   test(what, () => {
-    const got = explain({ snapshot: snap(pairs, ice, gone), path, state, name: 'Ann', localCandidates: local.map(line), remoteCandidates: remote.map(line) });
+    const got = explain({ snapshot: snap(pairs, ice, gone), path, state, name: 'Ann', localCandidates: local.map(line), remoteCandidates: remote.map(line), ...(nats && { nats: { mine: nats[0], theirs: nats[1] } }) });
     assert.equal(got.path, wantPath, got.sentence);
     assert.match(got.sentence, wanted);
     if (unwanted) assert.doesNotMatch(got.sentence, unwanted);

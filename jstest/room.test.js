@@ -12,14 +12,19 @@ function room(t) {
   const { WebSocket, sockets } = fakeWebSocket();
   const world = fakeNetwork();
   const recorder = new Recorder();
-  const made = new Room({ url: 'ws://x', name: 'Ann', recorder, WebSocket, RTCPeerConnection: world.RTCPeerConnection });
+  const nat = { asked: [], finds: 'not-port-dependent' };
+  const made = new Room({ url: 'ws://x', name: 'Ann', recorder, WebSocket, RTCPeerConnection: world.RTCPeerConnection, measure: async (servers) => {
+    nat.asked.push(servers);
+    if (!nat.finds) throw new Error('no WebRTC');
+    return { mapping: nat.finds };
+  } });
   const events = [];
   for (const name of ['link', 'unlink', 'error']) made.addEventListener(name, (e) => events.push([name, e.detail.peer?.id ?? e.detail.code]));
   t.after(() => made.leave());
   made.join();
   const say = (message) => sockets.at(-1).say(message);
   const enter = (fields) => { sockets.at(-1).accept(); say(welcome({ self: peer('me', 5), ...fields })); };
-  return { room: made, sockets, world, recorder, events, say, enter };
+  return { room: made, sockets, world, recorder, events, say, enter, nat };
 }
 
 test('links to those who are there, and to those who come; none to those who go', async (t) => {
@@ -113,4 +118,56 @@ test('what was said goes into the record, with the peer it was about', async (t)
   assert.ok(recorder.events.some((e) => e.kind === 'state' && e.name.startsWith('gathering')));
   assert.ok(recorder.events.some((e) => e.name === 'candidate'));
   assert.ok(!JSON.stringify(recorder).includes('token-1'), 'the token that resumes our place is nobody’s business');
+});
+
+const natServers = ['stun:192.0.2.1:3478', 'stun:192.0.2.1:3479'];
+const shared = ({ sockets }) => sockets.at(-1).sent.filter((m) => m.type === 'nat');
+const measured = async () => { mock.timers.tick(500); await settle(); };
+
+test('a NAT is measured once, after the connections have begun, and told to the room', async (t) => {
+  const w = room(t);
+  w.enter({ natServers, peers: [{ ...peer('a', 1), nat: { mapping: 'address-and-port-dependent' } }] });
+  await settle();
+  assert.deepEqual([w.nat.asked, shared(w)], [[], []], 'nothing waits for it');
+  assert.deepEqual(w.room.links.get('a').nats, { mine: null, theirs: { mapping: 'address-and-port-dependent' } });
+  await measured();
+  assert.deepEqual([w.nat.asked, shared(w)], [[natServers], [{ type: 'nat', nat: { mapping: 'not-port-dependent' } }]]);
+  assert.deepEqual(w.room.links.get('a').nats.mine, { mapping: 'not-port-dependent' });
+  assert.ok(w.recorder.events.some((e) => e.kind === 'note' && /two STUN ports/.test(e.text)));
+
+  w.say({ type: 'peer-state', id: 'a', state: 'here', nat: { mapping: 'none' } });
+  w.say({ type: 'peer-state', id: 'a', state: 'away' });
+  w.say({ type: 'peer-state', id: 'a', state: 'here', nat: { mapping: 'of a later version' } });
+  assert.deepEqual(w.room.links.get('a').nats.theirs, { mapping: 'none' }, 'what says nothing of it changes nothing');
+});
+
+test('the room is told its NAT again only if it has forgotten', async (t) => {
+  const w = room(t);
+  w.enter({ natServers });
+  await measured();
+  w.sockets[0].break();
+  mock.timers.tick(500);
+  w.enter({ natServers, resumed: true, self: { ...peer('me', 5), nat: { mapping: 'not-port-dependent' } }, peers: [{ ...peer('a', 1), nat: { mapping: 'none' } }] });
+  await measured();
+  assert.deepEqual(shared(w), []);
+  assert.deepEqual(w.room.links.get('a').nats.theirs, { mapping: 'none' });
+  w.sockets[1].break();
+  mock.timers.tick(500);
+  w.enter({ natServers, self: peer('me2', 9) });
+  await measured();
+  assert.equal(shared(w).length, 1);
+  assert.equal(w.nat.asked.length, 1);
+});
+
+test('no NAT is measured without two ports, and none told that could not be', async (t) => {
+  const w = room(t);
+  w.enter({});
+  await measured();
+  assert.deepEqual(w.nat.asked, []);
+  w.nat.finds = '';
+  w.sockets[0].break();
+  mock.timers.tick(500);
+  w.enter({ natServers });
+  await measured();
+  assert.deepEqual([w.nat.asked.length, w.room.nat, shared(w)], [1, null, []]);
 });

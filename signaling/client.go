@@ -120,7 +120,7 @@ func (c *Client) Receive(ctx context.Context) (envelope.Message, error) {
 	}
 }
 
-// Send sends a signal or bye. While the Client is reconnecting it waits. An
+// Send sends a signal, our NAT, or bye. While the Client is reconnecting it waits. An
 // unknown peer is not an error here: the answer comes as a message.
 func (c *Client) Send(ctx context.Context, m envelope.Message) error {
 	if err := sendable(m); err != nil {

@@ -56,6 +56,10 @@ type Config struct {
 	// empty for a Local. It is called with a room locked: it has to be quick
 	// and must not call the Hub.
 	ICE func(peerID, host string) ([]envelope.ICEServer, time.Duration)
+	// NATServers returns the URLs of two ports of one STUN server, by which a
+	// member can measure its NAT; nil means none, and then none may be shared.
+	// host is as for ICE, and so are the rules for the call.
+	NATServers func(host string) []string
 	// CheckOrigin tells whether an upgrade may go on. Nil compares Origin and
 	// Host, which lets requests without Origin pass and does not stop DNS
 	// rebinding.
@@ -90,6 +94,9 @@ func (c Config) withDefaults() Config {
 	c.QueueBytes = cmp.Or(c.QueueBytes, maxMissedBytes+(c.MaxPeers+1)*c.ByteBurst)
 	if c.ICE == nil {
 		c.ICE = func(string, string) ([]envelope.ICEServer, time.Duration) { return nil, 0 }
+	}
+	if c.NATServers == nil {
+		c.NATServers = func(string) []string { return nil }
 	}
 	if c.ClientAddr == nil {
 		c.ClientAddr = remoteAddr

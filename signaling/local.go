@@ -32,7 +32,7 @@ func (l *Local) join(r *room, j *envelope.Join) *envelope.Error {
 	return err
 }
 
-// Send passes a signal on, or says bye. An unknown peer is not an error here:
+// Send passes on a signal or what is known of our NAT, or says bye. An unknown peer is not an error here:
 // the answer comes as a message.
 func (l *Local) Send(ctx context.Context, m envelope.Message) error {
 	if err := ctx.Err(); err != nil {
@@ -47,11 +47,14 @@ func (l *Local) Send(ctx context.Context, m envelope.Message) error {
 	if ended {
 		return ErrClosed
 	}
-	s, ok := m.(*envelope.Signal)
-	if !ok {
-		return l.Close()
+	switch m := m.(type) {
+	case *envelope.Signal:
+		return l.room.signal(l.member, m)
+	case *envelope.ShareNAT:
+		l.room.shareNAT(l.member, m.NAT)
+		return nil
 	}
-	return l.room.signal(l.member, s)
+	return l.Close() // a bye
 }
 
 // Receive returns the next message; the first is an *envelope.Welcome. What
@@ -143,9 +146,9 @@ func sendable(m envelope.Message) error {
 		if m.From != "" {
 			return fmt.Errorf("signaling: send: %w", &envelope.FieldError{Type: "signal", Field: "from", Problem: "is filled in by the server"})
 		}
-	case *envelope.Bye:
+	case *envelope.ShareNAT, *envelope.Bye:
 	default:
-		return fmt.Errorf("signaling: send: a client sends signal and bye, not %T", m)
+		return fmt.Errorf("signaling: send: a client sends signal, nat and bye, not %T", m)
 	}
 	if err := envelope.Validate(m); err != nil {
 		return fmt.Errorf("signaling: send: %w", err)

@@ -99,10 +99,10 @@ func TestLocalRefusals(t *testing.T) {
 		t.Fatal(err)
 	}
 	for want, m := range map[string]envelope.Message{
-		"session is missing":         &envelope.Signal{To: "a"},
-		"to is missing":              &envelope.Signal{Session: 1},
-		"from is filled in":          &envelope.Signal{From: "a", Session: 1},
-		"a client sends signal and ": &envelope.Welcome{},
+		"session is missing":          &envelope.Signal{To: "a"},
+		"to is missing":               &envelope.Signal{Session: 1},
+		"from is filled in":           &envelope.Signal{From: "a", Session: 1},
+		"a client sends signal, nat ": &envelope.Welcome{},
 	} {
 		if err := l.Send(t.Context(), m); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("Send(%+v): %v, want %q", m, err, want)

@@ -129,7 +129,7 @@ func (r *room) greetLocked(m *member, resumed bool) {
 		Version: envelope.Version, Room: r.id, Self: m.peer, Peers: peers,
 		ICEServers: servers, ICETTL: ttl,
 		Resume: token, Resumed: resumed, ResumeWindow: int(r.hub.cfg.ResumeWindow / time.Second),
-		MaxPeers: r.hub.cfg.MaxPeers,
+		MaxPeers: r.hub.cfg.MaxPeers, NATServers: r.hub.cfg.NATServers(m.host),
 	})
 	for _, o := range others {
 		if o.out == nil {
@@ -184,6 +184,23 @@ func (r *room) signal(m *member, s *envelope.Signal) error {
 	r.pushLocked(target, frame{data, true})
 	r.dropSlowLocked()
 	return nil
+}
+
+// shareNAT keeps what m says of its NAT for those who come later, and tells it
+// to those who are here.
+func (r *room) shareNAT(m *member, nat envelope.NAT) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.members[m.peer.ID] != m || m.peer.NAT == nat {
+		return
+	}
+	m.peer.NAT = nat
+	state := "here"
+	if m.out == nil { // its socket ended while we waited for the lock
+		state = "away"
+	}
+	r.broadcastLocked(m, &envelope.PeerState{ID: m.peer.ID, State: state, NAT: nat})
+	r.dropSlowLocked()
 }
 
 // lost is called when out, the connection of m, has ended.

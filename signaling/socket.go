@@ -196,6 +196,9 @@ func (s *socket) relay(msg envelope.Message) error {
 			return refusal(err)
 		}
 		return nil
+	case *envelope.ShareNAT:
+		s.room.shareNAT(s.member, msg.NAT)
+		return nil
 	case *envelope.Bye:
 		s.room.leave(s.member, s, "bye")
 		return errLeft

@@ -90,6 +90,9 @@ func (a *app) buildRooms(context.Context) error {
 	if a.ice != nil {
 		cfg.ICE = a.ice.servers
 	}
+	if a.relay != nil && a.relay.alt != 0 {
+		cfg.NATServers = a.relay.stun
+	}
 	var err error
 	a.rooms, err = signaling.NewHub(cfg)
 	return err

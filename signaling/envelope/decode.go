@@ -83,7 +83,7 @@ func Decode(data []byte) (Message, error) {
 func blank(messageType string) Message {
 	for _, m := range []Message{
 		new(Signal), new(Join), new(Bye), new(Welcome), new(PeerJoined),
-		new(PeerState), new(PeerLeft), new(ICEServers), new(Error),
+		new(PeerState), new(PeerLeft), new(ShareNAT), new(ICEServers), new(Error),
 	} {
 		if m.messageType() == messageType {
 			return m

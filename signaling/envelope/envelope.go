@@ -34,6 +34,8 @@ type Peer struct {
 	Kind Kind   `json:"kind"`
 	// Order grows with each arrival in the room.
 	Order int `json:"order"`
+	// NAT is what the peer has told of the NAT before it; zero until it does.
+	NAT NAT `json:"nat,omitzero"`
 }
 
 // Offers tells whether p makes the first offer to q.
@@ -63,6 +65,18 @@ type Candidate struct {
 	SDPMid           *string `json:"sdpMid,omitempty"`
 	SDPMLineIndex    *uint16 `json:"sdpMLineIndex,omitempty"`
 	UsernameFragment *string `json:"usernameFragment,omitempty"`
+}
+
+// NAT is what a peer has measured of the NAT between itself and the server, for
+// UDP, in the words of RFC 4787 sections 4.1 and 5. It holds no addresses.
+type NAT struct {
+	// Mapping is endpoint-independent, address-dependent or
+	// address-and-port-dependent; not-port-dependent if it is one of the first
+	// two; none if nothing translates; udp-blocked if no UDP comes back; unknown
+	// if that is all there is to say.
+	Mapping string `json:"mapping"`
+	// Filtering is one of the first four, or empty, which is not known.
+	Filtering string `json:"filtering,omitempty"`
 }
 
 // Want is what the answering side asks of the offerer.
@@ -99,6 +113,9 @@ type Welcome struct {
 	Resumed      bool        `json:"resumed"`
 	ResumeWindow int         `json:"resumeWindow"`
 	MaxPeers     int         `json:"maxPeers"`
+	// NATServers are the URLs of two ports of one STUN server, by which a NAT's
+	// behaviour shows. A server that has none does not take ShareNAT.
+	NATServers []string `json:"natServers,omitzero"`
 }
 
 // PeerJoined tells of a new peer.
@@ -106,10 +123,12 @@ type PeerJoined struct {
 	Peer Peer `json:"peer"`
 }
 
-// PeerState tells that a peer lost its socket ("away") or is back ("here").
+// PeerState tells that a peer lost its socket ("away") or is back ("here"), or
+// what it has found out about its NAT; with a zero NAT, nothing new of that.
 type PeerState struct {
 	ID    string `json:"id"`
 	State string `json:"state"`
+	NAT   NAT    `json:"nat,omitzero"`
 }
 
 // PeerLeft tells that a peer is gone: "bye", "timeout" or "dropped".
@@ -130,6 +149,12 @@ type Signal struct {
 	Description *Description `json:"description,omitempty"`
 	Candidate   *Candidate   `json:"candidate,omitempty"`
 	Want        Want         `json:"want,omitempty"`
+}
+
+// ShareNAT tells the room what the sender has measured of its NAT. The others
+// hear of it by PeerState, those who come later by Welcome.
+type ShareNAT struct {
+	NAT NAT `json:"nat"`
 }
 
 // ICEServers brings renewed relay credentials, valid for ICETTL seconds.
@@ -173,6 +198,7 @@ func (*PeerJoined) messageType() string { return "peer-joined" }
 func (*PeerState) messageType() string  { return "peer-state" }
 func (*PeerLeft) messageType() string   { return "peer-left" }
 func (*Signal) messageType() string     { return "signal" }
+func (*ShareNAT) messageType() string   { return "nat" }
 func (*ICEServers) messageType() string { return "ice-servers" }
 func (*Error) messageType() string      { return "error" }
 func (*Bye) messageType() string        { return "bye" }

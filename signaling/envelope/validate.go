@@ -81,6 +81,14 @@ func (m *Welcome) check() (field, problem string) {
 	if m.MaxPeers < 1 {
 		return "maxPeers", "is missing or below 1"
 	}
+	if len(m.NATServers) > maxURLs {
+		return "natServers", fmt.Sprintf("has more than %d entries", maxURLs)
+	}
+	for i, url := range m.NATServers {
+		if p := longerThan(url, maxText); p != "" {
+			return fmt.Sprintf("natServers[%d]", i), p
+		}
+	}
 	return "", ""
 }
 
@@ -93,7 +101,10 @@ func (m *PeerState) check() (field, problem string) {
 	if p := idProblem(m.ID, MaxID); p != "" {
 		return "id", p
 	}
-	return "state", oneOf(m.State, "away", "here")
+	if p := oneOf(m.State, "away", "here"); p != "" {
+		return "state", p
+	}
+	return m.NAT.checkOptional()
 }
 
 func (m *PeerLeft) check() (field, problem string) {
@@ -143,6 +154,11 @@ func (m *Signal) check() (field, problem string) {
 	return "want", oneOf(string(m.Want), string(WantICERestart), string(WantNewSession))
 }
 
+func (m *ShareNAT) check() (field, problem string) {
+	f, p := m.NAT.check()
+	return "nat." + f, p
+}
+
 func (m *ICEServers) check() (field, problem string) { return checkICE(m.ICEServers, m.ICETTL) }
 
 func (m *Error) check() (field, problem string) {
@@ -168,7 +184,31 @@ func (p Peer) check() (field, problem string) {
 	if p.Order < 1 {
 		return "order", "is missing or below 1"
 	}
-	return "", ""
+	return p.NAT.checkOptional()
+}
+
+func (n NAT) check() (field, problem string) {
+	if p := dependenceOr(n.Mapping, "none", "udp-blocked", "unknown"); p != "" {
+		return "mapping", p
+	}
+	if n.Filtering == "" {
+		return "", ""
+	}
+	return "filtering", dependenceOr(n.Filtering)
+}
+
+// dependenceOr expects what a mapping or a filter may depend on (RFC 4787), or
+// one of the others.
+func dependenceOr(s string, others ...string) string {
+	return oneOf(s, append([]string{"endpoint-independent", "address-dependent", "address-and-port-dependent", "not-port-dependent"}, others...)...)
+}
+
+func (n NAT) checkOptional() (field, problem string) {
+	if n == (NAT{}) {
+		return "", ""
+	}
+	f, p := n.check()
+	return "nat." + f, p
 }
 
 func (d *Description) check() (field, problem string) {

@@ -1,7 +1,9 @@
 // @ts-check
 // Why a path is what it is, in plain words, from evidence alone. Pure: no clock, no connection. What is not evident
 // is not said; what is only likely is said to "seem".
-import { isLoopback, isPrivate, isPublic } from './address.js';
+import { isLoopback, isPublic } from './address.js';
+import { isNear, nat, noUdp, otherPort, sameOutside, severalPorts } from './clues.js';
+import * as natReason from './natreason.js';
 
 /** @typedef {import('./stats.js').Snapshot} Snapshot */
 /** @typedef {import('./stats.js').Candidate} Candidate */
@@ -15,7 +17,9 @@ import { isLoopback, isPrivate, isPublic } from './address.js';
  * @property {Path} path
  * @property {string} sentence
  * @property {string[]} change what would change it; may be empty
+ * @property {string} rule what the rule about NATs says of the two, and whether it came true; empty where it says nothing
  */
+/** @typedef {Omit<Explanation, 'rule'>} Why */
 
 /**
  * @typedef {object} Evidence
@@ -25,6 +29,7 @@ import { isLoopback, isPrivate, isPublic } from './address.js';
  * @property {Description[]} remoteCandidates that came from the peer, this session
  * @property {string} name of the peer
  * @property {string} state of the link
+ * @property {import('./natreason.js').NATs} [nats] what each side found out about its own
  */
 
 const SILENT = 4; // checks without an answer, after which a pair that did answer counts as broken
@@ -40,6 +45,12 @@ const TURN_ON_RELAY = 'Turn on the relay of the server.';
  * @returns {Explanation}
  */
 export function explain(evidence) {
+  const found = why(evidence);
+  return { ...found, rule: rule(found.path, evidence) };
+}
+
+/** @param {Evidence} evidence @returns {Why} */
+function why(evidence) {
   const { snapshot, state, name } = evidence;
   if (state === 'failed') return explainFailure(evidence);
   if (state === 'closed') return unknown('Closed.');
@@ -51,7 +62,7 @@ export function explain(evidence) {
   return isRelayed(selected, evidence) ? explainRelayed(selected, evidence) : explainDirect(selected, evidence);
 }
 
-/** @param {string} sentence @param {string[]} [change] @returns {Explanation} */
+/** @param {string} sentence @param {string[]} [change] @returns {Why} */
 function unknown(sentence, change = []) { return { path: 'unknown', sentence, change }; }
 
 /** @param {Evidence} evidence */
@@ -71,12 +82,36 @@ function isRelayed({ local, remote }, { remoteCandidates }) {
     remoteCandidates.some((c) => c.type === 'relay' && c.address === remote.address && c.port === remote.port);
 }
 
-/** @param {Pair} pair @param {Evidence} evidence @returns {Explanation} */
+/** @param {Pair} pair @param {Evidence} evidence @returns {Why} */
 function explainDirect({ local, remote }, evidence) {
   if (!local || !remote) return unknown('');
   const sentence = `${direct(local, remote, evidence)} (${local.type} to ${remote.type}).`;
   const tcp = local.protocol === 'tcp' ? ' It runs over TCP: no pair over UDP was chosen.' : '';
-  return { path: 'direct', sentence: sentence + remapped(local, remote, evidence) + tcp, change: [] };
+  const between = throughNATs(local, remote, evidence) ? natReason.direct(natsOf(evidence), evidence.name) : '';
+  return { path: 'direct', sentence: sentence + remapped(local, remote, evidence) + between + tcp, change: [] };
+}
+
+/** @param {Path} path @param {Evidence} evidence */
+function rule(path, evidence) {
+  const { mine, theirs } = natsOf(evidence);
+  const { local, remote } = evidence.snapshot?.selected ?? {};
+  if (path === 'direct' && (!local || !remote || !throughNATs(local, remote, evidence))) return '';
+  const chosen = evidence.path !== 'any' || evidence.remoteCandidates.every((c) => c.type === 'relay');
+  const over = path !== 'unknown' || evidence.state === 'failed';
+  return natReason.ruled(mine, theirs, over && !chosen ? path === 'direct' : null);
+}
+
+/** Over UDP and the addresses that two NATs give. @param {Candidate} local @param {Candidate} remote @param {Evidence} evidence */
+function throughNATs(local, remote, { localCandidates, remoteCandidates }) {
+  const outside = [local, remote].some(({ type }) => type === 'srflx' || type === 'prflx');
+  return outside && local.protocol === 'udp' && !isLoopback(local.address) && !isNear(remote, remoteCandidates) && !sameOutside(localCandidates, remoteCandidates);
+}
+
+/** The rule is about two different NATs, and what a candidate disproves is not held against it. @param {Evidence} evidence */
+function natsOf({ nats, snapshot, localCandidates, remoteCandidates }) {
+  const { mine = null, theirs = null } = sameOutside(localCandidates, remoteCandidates) ? {} : nats ?? {};
+  const wrong = { mine: !noUdp({ snapshot, localCandidates }), theirs: remoteCandidates.some((c) => c.type === 'srflx' && c.protocol === 'udp') };
+  return { mine: mine?.mapping === 'udp-blocked' && wrong.mine ? null : mine, theirs: theirs?.mapping === 'udp-blocked' && wrong.theirs ? null : theirs };
 }
 
 /** @param {Candidate} local @param {Candidate} remote @param {Evidence} evidence */
@@ -101,44 +136,6 @@ function direct(local, remote, { name, localCandidates, remoteCandidates }) {
   return `Direct, between the addresses that you and ${name} have to the outside`;
 }
 
-/**
- * What the candidate tells about a NAT on its side. A browser hides the base of a reflexive candidate; where the port is
- * the same too, there may be a NAT that keeps ports, or none.
- * @param {Candidate} candidate
- * @param {Description[]} announced of the same side
- * @returns {'none'|'maybe'|'proven'}
- */
-function nat(candidate, announced) {
-  if (candidate.type === 'host' || candidate.type === 'relay') return 'none';
-  const reflexive = announced.filter((c) => c.type === 'srflx' && c.address === candidate.address && c.protocol === candidate.protocol);
-  // A check that overtook its candidate is peer-reflexive too, and proves nothing.
-  if (candidate.type === 'prflx' && reflexive.length === 0) return 'none';
-  if (otherPort(candidate, announced)) return 'proven';
-  const hosts = announced.filter((c) => c.type === 'host' && c.protocol === candidate.protocol);
-  const baseTold = reflexive.some((c) => c.relatedPort > 0 && isTold(c.relatedAddress) && c.relatedAddress !== c.address);
-  const portKept = hosts.some((c) => c.port === candidate.port);
-  return baseTold || (hosts.length > 0 && !portKept) ? 'proven' : 'maybe';
-}
-
-/** @param {string} address */
-function isTold(address) { return address !== '' && address !== '0.0.0.0' && address !== '::'; }
-
-/**
- * An address of the local network; one behind an mDNS name is, as such a name is found nowhere else.
- * @param {Candidate} candidate
- * @param {Description[]} announced
- */
-function isNear(candidate, announced) {
-  if (candidate.mdns || isPrivate(candidate.address)) return true;
-  return candidate.type === 'host' && candidate.address === '' &&
-    announced.some((c) => c.type === 'host' && c.port === candidate.port && (c.mdns || isPrivate(c.address)));
-}
-
-/** Both sides are seen from outside at the same address. @param {Description[]} local @param {Description[]} remote */
-function sameOutside(local, remote) {
-  return local.some((l) => l.type === 'srflx' && remote.some((r) => r.type === 'srflx' && r.address === l.address));
-}
-
 /** Where a NAT gave another port than STUN had seen, that is worth a sentence. @param {Candidate} local @param {Candidate} remote @param {Evidence} evidence */
 function remapped(local, remote, { name, localCandidates, remoteCandidates }) {
   const sentences = [];
@@ -147,13 +144,7 @@ function remapped(local, remote, { name, localCandidates, remoteCandidates }) {
   return sentences.join('');
 }
 
-/** @param {Candidate} candidate @param {Description[]} announced */
-function otherPort(candidate, announced) {
-  const reflexive = announced.filter((c) => c.type === 'srflx' && c.protocol === candidate.protocol && c.address === candidate.address);
-  return candidate.type === 'prflx' && reflexive.length > 0 && reflexive.every((c) => c.port !== candidate.port);
-}
-
-/** @param {Pair} pair @param {Evidence} evidence @returns {Explanation} */
+/** @param {Pair} pair @param {Evidence} evidence @returns {Why} */
 function explainRelayed({ local, remote }, evidence) {
   const { path, name, remoteCandidates } = evidence;
   const overTcp = local?.type === 'relay' && (local.relayProtocol === 'tcp' || local.relayProtocol === 'tls');
@@ -178,15 +169,19 @@ function explainRelayed({ local, remote }, evidence) {
   if (tried.some((pair) => pair.responsesReceived > 0)) {
     return relayed(`${how}: the direct addresses, which answered at first, no longer do.`, [OTHER_NETWORK]);
   }
-  const nat = portPerDestination(evidence);
+  if (natsOf(evidence).theirs?.mapping === 'udp-blocked') {
+    return relayed(`${how} because no UDP gets through to ${name}: only a relay is left, over TCP.`, [`Let UDP out of ${name}'s network.`, OTHER_NETWORK]);
+  }
+  const { because, more } = natReason.noDirect(natsOf(evidence), name);
   const why = tried.length > 0 ? `no pair of direct addresses answered, of ${tried.length} tried` : 'there was no pair of direct addresses to try';
-  return relayed(`${how}: ${why}.${nat}`, [MAP_PORT, OTHER_NETWORK]);
+  const sentence = because ? `${how} because ${because}. ${natReason.capital(why)}.` : `${how}: ${why}.${more || portPerDestination(evidence)}`;
+  return relayed(sentence, [MAP_PORT, OTHER_NETWORK]);
 }
 
-/** @param {string} sentence @param {string[]} change @returns {Explanation} */
+/** @param {string} sentence @param {string[]} change @returns {Why} */
 function relayed(sentence, change) { return { path: 'relayed', sentence, change }; }
 
-/** @param {Evidence} evidence @returns {Explanation} */
+/** @param {Evidence} evidence @returns {Why} */
 function explainFailure(evidence) {
   const { snapshot, path, name, localCandidates, remoteCandidates } = evidence;
   const tried = triedPairs(evidence);
@@ -201,7 +196,8 @@ function explainFailure(evidence) {
     return unknown(`Failed: you chose relay only, and ${noneAnswered(tried)}.`, [ANY_PATH]);
   }
   if (remoteCandidates.length === 0) return unknown(`Failed: no address of ${name} arrived.`, [`Let ${name} reload the page.`]);
-  const nat = portPerDestination(evidence);
+  const { because, more } = natReason.noDirect(natsOf(evidence), name);
+  const nat = because ? ` ${natReason.capital(because)}.` : more || portPerDestination(evidence);
   if (path === 'direct') {
     return unknown(`Failed: you chose direct only, and ${noneAnswered(tried)}.${nat}`, [ANY_PATH, MAP_PORT, OTHER_NETWORK]);
   }
@@ -234,13 +230,6 @@ function isDirect(pair, evidence) { return pair.local !== null && pair.remote !=
 /** @param {Pair} pair */
 function answers(pair) { return pair.responsesReceived > 0 && pair.unanswered < SILENT; }
 
-/** Nothing came back over UDP from beyond this network. @param {Evidence} evidence */
-function noUdp({ snapshot, localCandidates }) {
-  const udpRelay = snapshot?.local.some((c) => c.type === 'relay' && c.relayProtocol === 'udp') ?? false;
-  const udpReflexive = localCandidates.some((c) => c.type === 'srflx' && c.protocol === 'udp');
-  return !udpRelay && !udpReflexive;
-}
-
 /** @param {Evidence} evidence */
 function portPerDestination({ localCandidates, remoteCandidates, name }) {
   if (severalPorts(localCandidates)) {
@@ -250,23 +239,4 @@ function portPerDestination({ localCandidates, remoteCandidates, name }) {
     return ` ${name}'s router seems to give every destination a port of its own: two STUN servers saw different ones.`;
   }
   return '';
-}
-
-/**
- * Two STUN servers saw different ports of one socket (RFC 4787: address- or port-dependent mapping).
- * @param {Description[]} candidates of one side
- */
-function severalPorts(candidates) {
-  const reflexive = candidates.filter((c) => c.type === 'srflx' && c.protocol === 'udp');
-  const sockets = candidates.filter((c) => c.type === 'host' && c.protocol === 'udp').length;
-  /** @type {Map<string, Set<number>>} socket and outside address → outside ports */
-  const ports = new Map();
-  for (const c of reflexive) {
-    // Browsers that hide the base leave it empty or zero; with one socket there is no doubt which it was.
-    const hidden = c.relatedPort === 0 || c.relatedPort === 9 || c.relatedAddress === '';
-    if (hidden && sockets !== 1) continue;
-    const key = `${hidden ? '' : `${c.relatedAddress}:${c.relatedPort}`} ${c.address}`;
-    ports.set(key, (ports.get(key) ?? new Set()).add(c.port));
-  }
-  return [...ports.values()].some((seen) => seen.size > 1);
 }

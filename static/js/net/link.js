@@ -35,6 +35,7 @@ const RESTARTS = 1000; // ms between two ICE restarts the other side asks for
  * @property {(msg: import('./messages.js').ClientMessage) => void} send to the room
  * @property {() => boolean} online the room can be reached
  * @property {() => void} suspect the room does not seem to hear us
+ * @property {() => import('./messages.js').NAT|null} [nat] what we found out about our own
  * @property {import('../inspect/recorder.js').Recorder} [recorder]
  * @property {typeof RTCPeerConnection} [RTCPeerConnection] the tests bring their own
  */
@@ -52,7 +53,7 @@ export class Link extends EventTarget {
   /** @type {Snapshot|null} */
   stats = null;
   /** @type {Explanation} */
-  explanation = { path: 'unknown', sentence: '', change: [] };
+  explanation = { path: 'unknown', sentence: '', change: [], rule: '' };
   /** what the user chose @type {PathChoice} */
   choice;
   chat = new Chat();
@@ -158,6 +159,16 @@ export class Link extends EventTarget {
     if (!away) this.#recovery.back();
     this.#change();
   }
+
+  /** What the peer found out about its NAT, or we about ours. @param {import('./messages.js').NAT} [theirs] */
+  natKnown(theirs) {
+    if (theirs) this.peer = { ...this.peer, nat: theirs };
+    this.#explain();
+    this.#change();
+  }
+
+  /** What each side found out about its NAT. @returns {import('../inspect/natreason.js').NATs} */
+  get nats() { return { mine: this.#options.nat?.() ?? null, theirs: this.peer.nat ?? null }; }
 
   /** We can reach the room again. */
   roomBack() { this.#recovery.back(); }
@@ -353,7 +364,7 @@ export class Link extends EventTarget {
     // While another attempt gathers, what the failed one showed is worth more.
     if (this.state === 'failed' && this.#failureExplained && this.stats?.ice !== 'failed') return;
     this.#failureExplained = this.state === 'failed' && this.stats !== null;
-    const before = this.explanation.sentence;
+    const before = this.explanation;
     this.explanation = explain({
       snapshot: this.stats,
       path: this.choice,
@@ -361,9 +372,10 @@ export class Link extends EventTarget {
       remoteCandidates: this.#session?.remoteCandidates ?? [],
       name: this.peer.name,
       state: this.state,
+      nats: this.nats,
     });
-    if (this.explanation.sentence === before) return;
-    if (this.explanation.path !== 'unknown') this.#watch?.note(this.explanation.sentence);
+    if (this.explanation.sentence === before.sentence && this.explanation.rule === before.rule) return;
+    if (this.explanation.sentence !== before.sentence && this.explanation.path !== 'unknown') this.#watch?.note(this.explanation.sentence);
     this.#change();
   }
 

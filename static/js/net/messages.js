@@ -1,22 +1,24 @@
 // @ts-check
 // The messages of signaling/PROTOCOL.md that the server sends, and the check that a frame is one.
 
-/** @typedef {{id: string, name: string, kind: 'browser'|'go', order: number}} Peer */
+/** @typedef {{mapping: string, filtering?: string}} NAT what a peer found out about its own */
+/** @typedef {{id: string, name: string, kind: 'browser'|'go', order: number, nat?: NAT}} Peer */
 /** @typedef {{urls: string[], username?: string, credential?: string}} ICEServer */
 /** @typedef {{candidate: string, sdpMid?: string|null, sdpMLineIndex?: number|null, usernameFragment?: string|null}} WireCandidate an empty candidate says that no more will come */
 /** @typedef {{type: 'offer'|'answer', sdp: string}} WireDescription */
 /** @typedef {'ice-restart'|'new-session'} Want */
 
-/** @typedef {{type: 'welcome', v: number, room: string, self: Peer, peers: Peer[], iceServers: ICEServer[], iceTTL: number, resume: string, resumed: boolean, resumeWindow: number, maxPeers: number}} Welcome times in seconds */
+/** @typedef {{type: 'welcome', v: number, room: string, self: Peer, peers: Peer[], iceServers: ICEServer[], iceTTL: number, resume: string, resumed: boolean, resumeWindow: number, maxPeers: number, natServers?: string[]}} Welcome times in seconds */
 /** @typedef {{type: 'signal', from: string, n?: number, session: number, description?: WireDescription, candidate?: WireCandidate, want?: Want}} Signal */
 /** @typedef {{type: 'error', code: string, message: string, fatal: boolean}} SignalingError */
 /** @typedef {Welcome | Signal | SignalingError
  *   | {type: 'peer-joined', peer: Peer}
- *   | {type: 'peer-state', id: string, state: 'away'|'here'}
+ *   | {type: 'peer-state', id: string, state: 'away'|'here', nat?: NAT}
  *   | {type: 'peer-left', id: string, reason: 'bye'|'timeout'|'dropped'}
  *   | {type: 'ice-servers', iceServers: ICEServer[], iceTTL: number}
  *   | {type: 'bye', reason: string}} ServerMessage */
-/** @typedef {{type: 'signal', to: string, session: number, description?: WireDescription, candidate?: WireCandidate, want?: Want}} ClientMessage */
+/** @typedef {{type: 'signal', to: string, session: number, description?: WireDescription, candidate?: WireCandidate, want?: Want}} ClientSignal */
+/** @typedef {ClientSignal | {type: 'nat', nat: NAT}} ClientMessage */
 
 /** @typedef {Record<string, any>} Json */
 
@@ -38,9 +40,15 @@ const isDescription = (v) => isObject(v) && (v.type === 'offer' || v.type === 'a
 /** @param {any} v */
 const isCandidate = (v) => isObject(v) && isText(v.candidate);
 
+const DEPENDENCES = ['endpoint-independent', 'address-dependent', 'address-and-port-dependent', 'not-port-dependent'];
+/** One of a later version may have words that this one does not know. @param {any} v */
+const isNAT = (v) => isObject(v) && [...DEPENDENCES, 'none', 'udp-blocked', 'unknown'].includes(v.mapping) &&
+  (v.filtering === undefined || DEPENDENCES.includes(v.filtering));
+
 /** @type {Record<string, (m: Json) => boolean>} */
 const CHECKS = {
-  welcome: (m) => isPeer(m.self) && isList(m.peers, isPeer) && isServers(m.iceServers) && isText(m.resume),
+  welcome: (m) => isPeer(m.self) && isList(m.peers, isPeer) && isServers(m.iceServers) && isText(m.resume) &&
+    (m.natServers === undefined || isList(m.natServers, isText)),
   'peer-joined': (m) => isPeer(m.peer),
   'peer-state': (m) => isText(m.id) && (m.state === 'away' || m.state === 'here'),
   'peer-left': (m) => isText(m.id),
@@ -64,7 +72,8 @@ export function decode(data) {
     return null;
   }
   if (!isObject(message) || !Object.hasOwn(CHECKS, message.type) || !CHECKS[message.type](message)) return null;
-  for (const list of ['peers', 'iceServers']) if (message[list] === null) message[list] = [];
+  for (const list of ['peers', 'iceServers', 'natServers']) if (message[list] === null) message[list] = [];
+  for (const holder of [message, message.self, message.peer, ...(message.peers ?? [])]) if (holder && !isNAT(holder.nat)) delete holder.nat;
   return message;
 }
 

@@ -1,6 +1,8 @@
 // @ts-check
 // A room: who is in it, and a link to each of them.
 import { Link } from './link.js';
+import { inFull } from '../inspect/natwords.js';
+import { measureNAT } from './natbehavior.js';
 import { Signaling } from './signaling.js';
 
 /** @typedef {import('./messages.js').Peer} Peer */
@@ -10,6 +12,7 @@ import { Signaling } from './signaling.js';
 /** @typedef {{code: string, message: string, fatal: boolean}} RoomError fatal: we are out of the room for good */
 
 const SETTLE = 1000; // ms after the last sign of a changed network
+const FIRST_PATHS = 500; // ms in which the connections have the network for themselves
 
 /**
  * @typedef {object} RoomOptions
@@ -19,7 +22,10 @@ const SETTLE = 1000; // ms after the last sign of a changed network
  * @property {import('../inspect/recorder.js').Recorder} [recorder]
  * @property {typeof WebSocket} [WebSocket] the tests bring their own
  * @property {typeof RTCPeerConnection} [RTCPeerConnection]
+ * @property {(servers: string[]) => Promise<{mapping: string}>} [measure]
  */
+
+/** @typedef {import('./messages.js').NAT} NAT */
 
 /** Fires 'change', 'link' (detail: Link), 'unlink' (detail: Link), 'error' (detail: RoomError). */
 export class Room extends EventTarget {
@@ -29,6 +35,8 @@ export class Room extends EventTarget {
   self = null;
   /** @type {PathChoice} */
   path;
+  /** what we found out about our own @type {NAT|null} */
+  nat = null;
   /** peers the room has place for, 0 before the welcome */
   maxPeers = 0;
 
@@ -36,6 +44,10 @@ export class Room extends EventTarget {
   #signaling;
   /** @type {import('./messages.js').ICEServer[]} */
   #iceServers = [];
+  /** two ports of one STUN server @type {string[]} */
+  #natServers = [];
+  /** @type {ReturnType<typeof setTimeout>|undefined} */
+  #measuring;
   /** @type {ReturnType<typeof setTimeout>|undefined} */
   #moved;
   #listeners = new AbortController();
@@ -66,6 +78,7 @@ export class Room extends EventTarget {
   leave() {
     this.#listeners.abort();
     clearTimeout(this.#moved);
+    clearTimeout(this.#measuring);
     this.#signaling.close();
     this.#unlinkAll('You left the room.');
   }
@@ -84,7 +97,10 @@ export class Room extends EventTarget {
       case 'welcome': return this.#welcomed(message);
       case 'peer-joined': return this.#joined(message.peer);
       case 'peer-left': return this.#left(message.id);
-      case 'peer-state': return this.links.get(message.id)?.setAway(message.state === 'away');
+      case 'peer-state':
+        this.links.get(message.id)?.setAway(message.state === 'away');
+        if (message.nat) this.links.get(message.id)?.natKnown(message.nat);
+        return;
       case 'signal': return this.links.get(message.from)?.receive(message);
       case 'ice-servers': return this.#setServers(message.iceServers);
       case 'error': return void this.dispatchEvent(new CustomEvent('error', { detail: message }));
@@ -106,7 +122,13 @@ export class Room extends EventTarget {
     const present = new Set(message.peers.map((peer) => peer.id));
     for (const id of this.links.keys()) if (!present.has(id)) this.#left(id);
     for (const link of this.links.values()) link.roomBack();
-    for (const peer of message.peers) this.#joined(peer);
+    for (const peer of message.peers) {
+      if (peer.nat) this.links.get(peer.id)?.natKnown(peer.nat);
+      this.#joined(peer);
+    }
+    this.#natServers = message.natServers ?? [];
+    if (this.nat) this.#shareNAT();
+    else this.#measureNAT();
     this.#change();
   }
 
@@ -121,6 +143,7 @@ export class Room extends EventTarget {
       send: (msg) => this.#signaling.send(msg),
       online: () => this.#signaling.state === 'open',
       suspect: () => this.#signaling.suspect(),
+      nat: () => this.nat,
       recorder: this.#options.recorder,
       RTCPeerConnection: this.#options.RTCPeerConnection,
     });
@@ -150,6 +173,32 @@ export class Room extends EventTarget {
     for (const link of this.links.values()) link.setServers(iceServers);
   }
 
+  /** Finds out about our NAT, if the server has what it takes; nothing waits for it. */
+  #measureNAT() {
+    clearTimeout(this.#measuring);
+    const servers = this.#natServers;
+    if (servers.length < 2) return;
+    const measuring = setTimeout(async () => {
+      const found = await (this.#options.measure ?? measureNAT)(servers).catch(() => null);
+      // The network may have changed meanwhile, or we have left.
+      if (!found || measuring !== this.#measuring || this.state === 'closed') return;
+      this.nat = { mapping: found.mapping };
+      this.#options.recorder?.note({ layer: 'ice', from: 'me', text: `Measured by two STUN ports: ${inFull(this.nat, 'browser')}` });
+      this.#shareNAT();
+      for (const link of this.links.values()) link.natKnown();
+      this.#change();
+    }, FIRST_PATHS);
+    this.#measuring = measuring;
+  }
+
+  /** Tells the room, unless it knows. */
+  #shareNAT() {
+    const { nat, self } = this;
+    if (!nat || !self || this.#natServers.length === 0 || nat.mapping === (self.nat?.mapping ?? 'unknown')) return;
+    this.self = { ...self, nat };
+    this.#signaling.send({ type: 'nat', nat });
+  }
+
   /** Networks come and go in bursts; what counts is the one that is there after them. */
   #networkMoved() {
     clearTimeout(this.#moved);
@@ -157,6 +206,7 @@ export class Room extends EventTarget {
       this.#options.recorder?.note({ layer: 'ip', from: 'me', text: 'The network changed.' });
       this.#signaling.suspect();
       for (const link of this.links.values()) link.networkChanged();
+      this.#measureNAT();
     }, SETTLE);
   }
 
@@ -189,6 +239,6 @@ function describe(message) {
   if (message.description) return { layer: 'app', name: message.description.type, text: message.description.sdp };
   if (message.candidate) return { layer: 'ice', name: 'candidate', text: message.candidate.candidate || 'no more candidates' };
   if (message.want) return { layer: 'app', name: message.want, text: '' };
-  const text = message.message ?? message.reason ?? message.state ?? message.name ?? '';
+  const text = message.nat?.mapping ?? message.message ?? message.reason ?? message.state ?? message.name ?? '';
   return { layer: 'app', name: message.type, text: String(text) };
 }

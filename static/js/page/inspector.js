@@ -1,6 +1,7 @@
 // @ts-check
 // Why the path is what it is, and the evidence under it.
 import { allCandidates } from '../inspect/candidates.js';
+import { badge, inFull } from '../inspect/natwords.js';
 import { redact } from '../inspect/redact.js';
 import { Chart } from '../view/chart.js';
 import { table } from '../view/table.js';
@@ -60,6 +61,7 @@ function why(link) {
     list.dataset.content = JSON.stringify(advice);
     list.replaceChildren(...advice.map((text) => el('li', {}, text)));
   }
+  between(link);
   const stats = link?.stats;
   const dl = must('facts', HTMLElement);
   dl.hidden = !stats;
@@ -68,6 +70,23 @@ function why(link) {
     ['ICE', stats.ice], ['DTLS', stats.dtls || '–'], ['SCTP', stats.sctp || '–'], ['session', String(link.session)],
     ['round trip', stats.rtt === null ? '–' : ms(stats.rtt)], ['sent', bytes(stats.bytesSent)], ['received', bytes(stats.bytesReceived)],
   ]);
+}
+
+/** The NATs on both sides, and what the rule makes of them. @param {Link|null} link */
+function between(link) {
+  const dl = must('nats', HTMLElement);
+  /** @type {[string, string, string][]} who, a few words, the rest */
+  const rows = [];
+  if (link) {
+    const { mine, theirs } = link.nats;
+    if (mine) rows.push(['You', badge(mine), inFull(mine, 'browser')]);
+    if (theirs) rows.push([link.peer.name, badge(theirs), inFull(theirs, link.peer.kind)]);
+    if (link.explanation.rule) rows.push(['By rule', '', link.explanation.rule]);
+  }
+  dl.hidden = rows.length === 0;
+  if (dl.dataset.content === JSON.stringify(rows)) return;
+  dl.dataset.content = JSON.stringify(rows);
+  dl.replaceChildren(...rows.map(([who, few, rest]) => el('div', {}, el('dt', {}, who), el('dd', {}, ...(few ? [el('strong', {}, few), '. '] : []), rest))));
 }
 
 function candidates() {

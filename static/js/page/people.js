@@ -1,6 +1,7 @@
 // @ts-check
 // Who is here: the drawing, and the same as a group of radio buttons that also
 // chooses whom the panels are about.
+import { badge as natBadge, inFull } from '../inspect/natwords.js';
 import { Graph } from '../view/graph.js';
 import { el, must, say, soon } from './dom.js';
 import { ms, rate } from './format.js';
@@ -20,9 +21,11 @@ export function people({ room, selection, unread }) {
     const links = selection.links;
     graph.draw({
       me: room.self?.name ?? '',
+      nat: natBadge(room.nat),
       server: room.state,
       peers: links.map((link) => ({
         id: link.peer.id, name: link.peer.name, kind: link.peer.kind, state: link.state, path: link.path, away: link.away,
+        nat: natBadge(link.peer.nat),
         selected: links.length > 1 && selection.target === link,
         rtt: link.stats?.rtt ?? null, up: link.stats?.sendRate ?? 0, down: link.stats?.receiveRate ?? 0,
       })),
@@ -33,7 +36,7 @@ export function people({ room, selection, unread }) {
       chips.delete(id);
     }
     everyone.label.hidden = links.length < 2;
-    everyone.show('Everyone', `${links.length} peers`, selection.target === null, 0);
+    everyone.show('Everyone', `${links.length} peers`, selection.target === null, 0, null);
     if (!everyone.label.isConnected) list.append(everyone.label);
     for (const link of links) {
       const { id } = link.peer;
@@ -45,7 +48,7 @@ export function people({ room, selection, unread }) {
       }
       made.label.dataset.testid = 'peer';
       Object.assign(made.label.dataset, { name: link.peer.name, kind: link.peer.kind, state: link.state, path: link.path, away: String(link.away) });
-      made.show(link.peer.name, describe(link), selection.target === link, unread.of(link));
+      made.show(link.peer.name, describe(link), selection.target === link, unread.of(link), link.peer);
     }
   });
 
@@ -62,12 +65,17 @@ function chip(value, choose) {
   const input = el('input', { type: 'radio', name: 'peer', value, class: 'unseen' });
   const name = el('strong'), note = el('span', { class: 'chip-note' }), badge = el('span', { class: 'badge' });
   const sign = el('i', { class: 'chip-sign', 'aria-hidden': 'true' });
-  const label = el('label', { class: 'peer' }, input, sign, name, note, badge);
+  const nat = el('span', { class: 'chip-nat', 'data-testid': 'nat-badge' });
+  const label = el('label', { class: 'peer' }, input, sign, name, nat, note, badge);
   input.addEventListener('change', choose);
   return {
     label,
-    /** @param {string} title @param {string} words @param {boolean} checked @param {number} unread */
-    show(title, words, checked, unread) {
+    /** @param {string} title @param {string} words @param {boolean} checked @param {number} unread @param {import('../net/messages.js').Peer|null} peer */
+    show(title, words, checked, unread, peer) {
+      const known = natBadge(peer?.nat);
+      say(nat, known);
+      nat.hidden = !known;
+      nat.title = peer && known ? `${title}: ${inFull(peer.nat, peer.kind)}` : '';
       say(name, title);
       say(note, words);
       say(badge, unread ? `${unread} new` : '');

@@ -35,19 +35,22 @@ export function person() {
   const face = svg('text', { class: 'face', 'text-anchor': 'middle', 'dominant-baseline': 'central' });
   const name = svg('text', { class: 'name', 'text-anchor': 'middle' });
   const note = svg('text', { class: 'note', 'text-anchor': 'middle' });
-  const g = svg('g', { class: 'person' }, ring, disc, face, name, note);
+  const nat = svg('text', { class: 'note nat', 'text-anchor': 'middle' });
+  const g = svg('g', { class: 'person' }, ring, disc, face, name, note, nat);
   return {
     g,
-    /** @param {Point} p @param {number} k @param {number} room @param {{name: string, note: string, kind: string}} who */
+    /** @param {Point} p @param {number} k @param {number} room @param {{name: string, note: string, nat: string, kind: string}} who */
     at(p, k, room, who) {
       set(ring, { cx: p.x, cy: p.y, r: 32 * k });
       set(disc, { cx: p.x, cy: p.y, r: 26 * k });
       set(face, p);
       set(name, { x: p.x, y: p.y + 49 * k });
       set(note, { x: p.x, y: p.y + 65 * k });
+      set(nat, { x: p.x, y: p.y + (who.note ? 80 : 65) * k });
       say(face, who.kind === 'ghost' ? '?' : who.kind === 'go' ? 'Go' : initials(who.name));
       fit(name, who.name, Math.min(room, 180 * k));
       say(note, who.note);
+      fit(nat, who.nat, Math.min(room, 180 * k));
     },
   };
 }

@@ -15,15 +15,16 @@ import { ms } from '../page/format.js';
  * @property {string} state of the link
  * @property {string} path
  * @property {boolean} away
+ * @property {string} nat of a NAT a few words, or none
  * @property {boolean} selected
  * @property {number|null} rtt milliseconds
  * @property {number} up bytes a second
  * @property {number} down
  */
-/** @typedef {{me: string, server: string, peers: GraphPeer[]}} GraphModel */
+/** @typedef {{me: string, nat: string, server: string, peers: GraphPeer[]}} GraphModel */
 /** @typedef {{x: number, y: number}} Point */
 
-const empty = /** @type {GraphModel} */ ({ me: '', server: 'new', peers: [] });
+const empty = /** @type {GraphModel} */ ({ me: '', nat: '', server: 'new', peers: [] });
 
 export class Graph {
   #root = svg('svg', { role: 'img' });
@@ -65,10 +66,10 @@ export class Graph {
     this.#server.at(place.server, k);
     this.#relay.g.style.display = model.peers.some(relayed) ? '' : 'none';
     this.#relay.at(place.relay, k);
-    this.#me.at(place.me, k, place.room, { name: model.me || 'you', note: 'you', kind: 'browser' });
+    this.#me.at(place.me, k, place.room, { name: model.me || 'you', note: 'you', nat: model.nat, kind: 'browser' });
     const alone = model.peers.length === 0 && model.me !== '';
     this.#ghost.g.style.display = alone ? '' : 'none';
-    if (alone) this.#ghost.at({ x: width - place.me.x, y: place.me.y }, k, place.room, { name: 'not here yet', note: '', kind: 'ghost' });
+    if (alone) this.#ghost.at({ x: width - place.me.x, y: place.me.y }, k, place.room, { name: 'not here yet', note: '', nat: '', kind: 'ghost' });
     this.#signals(model, place, k);
     this.#peers(model, place, k);
   }
@@ -111,7 +112,7 @@ export class Graph {
         this.#drawn.set(peer.id, drawn);
       }
       set(drawn.node.g, { 'data-state': peer.state, 'data-selected': String(peer.selected) });
-      drawn.node.at(place.peers[i], k, place.room, { name: peer.name, note: peer.away ? 'away' : '', kind: peer.kind });
+      drawn.node.at(place.peers[i], k, place.room, { name: peer.name, note: peer.away ? 'away' : '', nat: place.crowded || (peer.away && place.peers.length > 1) ? '' : peer.nat, kind: peer.kind });
       drawn.line.between(place, i, peer, k);
     });
   }
@@ -125,6 +126,7 @@ export class Graph {
  * @property {Point} me
  * @property {Point[]} peers
  * @property {number} room for a name, in pixels
+ * @property {boolean} crowded there is room under a name for nothing
  */
 /** @param {number} width @param {GraphPeer[]} peers @param {number} k @returns {Place} */
 function layout(width, peers, k) {
@@ -134,12 +136,13 @@ function layout(width, peers, k) {
   const top = (rows === 1 ? 158 : 96) * k;
   const middle = top + ((rows - 1) * step) / 2;
   return {
-    height: top + (rows - 1) * step + 84 * k,
+    height: top + (rows - 1) * step + (rows > 1 ? 84 : 96) * k,
     server: { x: width / 2, y: 26 * k },
     relay: { x: width / 2, y: (rows === 1 ? 92 : 84) * k },
     me: { x: margin, y: middle },
     peers: peers.map((_, i) => ({ x: width - margin, y: top + i * step })),
     room: 2 * margin - 8 * k,
+    crowded: rows > 4,
   };
 }
 
