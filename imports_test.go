@@ -18,6 +18,7 @@ var rules = map[string][]string{
 	"trace":              {},
 	"guard":              {},
 	"static":             {},
+	"procnet":            {},
 	"selfsigned":         {},
 	"signaling/envelope": {},
 	"signaling":          {"signaling/envelope", "trace", "guard"},
@@ -30,7 +31,7 @@ var rules = map[string][]string{
 	"lab":                {"trace", "netsim", "guard"},
 	"lab/lesson":         {"lab"},
 	"lab/labtest":        {"lab", "lab/lesson", "trace"},
-	"lab/<slug>":         {"lab", "trace", "netsim", "guard", "selfsigned", "icesim", "igdsim", "signaling", "turnsrv", "nat", "peer"},
+	"lab/<slug>":         {"lab", "trace", "netsim", "procnet", "guard", "selfsigned", "icesim", "igdsim", "signaling", "turnsrv", "nat", "peer"},
 	"web":                {"signaling", "turnsrv", "nat", "peer", "trace", "static", "lab", "lab/lesson"},
 }
 

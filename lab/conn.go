@@ -14,9 +14,15 @@ type conn struct {
 	err     error
 }
 
+// conn keeps a connection. A datagram socket is known by its address, so that
+// the run's other hosts can send to it.
 func (s *sockets) conn(c net.Conn) (net.Conn, error) {
 	w := &conn{Conn: c}
-	w.release = func() { s.drop(w) }
+	var names []string
+	if a := c.LocalAddr(); a.Network() == "udp" {
+		names = s.name("udp", "", "", a)
+	}
+	w.release = func() { s.drop(w, names...) }
 	if err := s.keep(w); err != nil {
 		return nil, err
 	}
@@ -144,6 +150,15 @@ func (p *packetConn) WriteTo(b []byte, to net.Addr) (int, error) {
 		}
 	}
 	return p.PacketConn.WriteTo(b, to)
+}
+
+// SetReadBuffer sets the socket's receive buffer, in bytes.
+func (p *packetConn) SetReadBuffer(bytes int) error {
+	socket, ok := p.PacketConn.(interface{ SetReadBuffer(bytes int) error })
+	if !ok {
+		return errors.ErrUnsupported
+	}
+	return socket.SetReadBuffer(bytes)
 }
 
 // Close closes the socket; a second time it does nothing.

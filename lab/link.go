@@ -22,6 +22,8 @@ type Emulation struct {
 	netsim.Link
 	// Prefix is the network of its hosts; not valid: that of the lab's Info.
 	Prefix netip.Prefix
+	// MTU is the largest IP packet, in bytes; 0: netsim.DefaultMTU.
+	MTU int
 	// Tap, if not nil, sees each packet as netsim.Config.Tap does.
 	Tap func(netsim.Packet)
 	// Quiet keeps packets and the tables of NATs out of the record, for a lab
@@ -54,7 +56,7 @@ func (r *Run) netLocked() (*netsim.Net, error) {
 		Logger: slog.New(slog.DiscardHandler), // what there is to say is in the record
 	}
 	if r.line != nil {
-		cfg.Link = r.line.Link
+		cfg.Link, cfg.MTU = r.line.Link, r.line.MTU
 		if r.line.Prefix.IsValid() {
 			cfg.Prefix = r.line.Prefix
 		}

@@ -126,17 +126,17 @@ func (s *sockets) close() {
 	}
 }
 
-// name makes a listener known by the port it was asked for and the one it has.
+// name makes a listener known by the port it was asked for and the one it has,
+// and without a lane by its address alone.
 func (s *sockets) name(network, lane, port string, at net.Addr) []string {
 	actual, err := netip.ParseAddrPort(at.String())
 	if err != nil {
 		return nil
 	}
 	_, actualPort, _ := net.SplitHostPort(at.String())
-	names := []string{
-		key(network, net.JoinHostPort(lane, port)),
-		key(network, net.JoinHostPort(lane, actualPort)),
-		key(network, at.String()),
+	names := []string{key(network, at.String())}
+	if lane != "" {
+		names = append(names, key(network, net.JoinHostPort(lane, port)), key(network, net.JoinHostPort(lane, actualPort)))
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -54,6 +54,13 @@ func (d *datagrams) SetWriteDeadline(t time.Time) error {
 	return nil
 }
 
+// SetReadBuffer sets how many bytes of datagrams wait for a reader; what comes
+// when it is full is lost.
+func (d *datagrams) SetReadBuffer(bytes int) error {
+	d.ep.SocketOptions().SetReceiveBufferSize(int64(bytes), true)
+	return nil
+}
+
 func (d *datagrams) Read(b []byte) (int, error) {
 	n, _, err := d.ReadFrom(b)
 	return n, err

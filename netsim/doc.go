@@ -31,9 +31,9 @@
 // a NAT are perfect: the Link is that of the internet.
 //
 // Emulated: delay, jitter, independent loss, serialisation at a rate, a FIFO
-// queue with tail drop, reordering if asked for, and the MTU. Not emulated:
+// queue with tail drop, reordering and duplication if asked for, and the MTU. Not emulated:
 // Ethernet and ARP, broadcast, IPv6, routers on the way that don't translate, bit errors,
-// duplication, bursts of loss, and a line shared by more than two hosts. Sizes
+// bursts of loss, and a line shared by more than two hosts. Sizes
 // count IP packets, no framing.
 //
 // # What repeats with the seed
@@ -47,7 +47,7 @@
 // Loss loses a superset of what a lower one does. What does not repeat is TCP's
 // own timing: which bytes the k-th data segment carries can differ after the
 // first loss, and so can how many segments and acknowledgements there are.
-// Jitter is drawn in the same way.
+// Jitter and duplication are drawn in the same way.
 //
 // # Time
 //

@@ -16,6 +16,18 @@ type draws struct {
 
 // next gives the two draws, for loss and for jitter, of the next packet of kind k.
 func (d *draws) next(seed uint64, k Kind) (loss, jitter float64) {
+	r := d.of(seed, k)
+	return r.Float64(), r.Float64()
+}
+
+// twice gives the two draws, for being duplicated and for the jitter of the
+// copy. They have a stream of their own, so that the other draws stay what they are.
+func (d *draws) twice(seed uint64, k Kind) (duplicate, jitter float64) {
+	r := d.of(seed, k+" twice")
+	return r.Float64(), r.Float64()
+}
+
+func (d *draws) of(seed uint64, k Kind) *rand.Rand {
 	r := d.streams[k]
 	if r == nil {
 		if d.streams == nil {
@@ -24,7 +36,7 @@ func (d *draws) next(seed uint64, k Kind) (loss, jitter float64) {
 		r = d.stream(seed, k)
 		d.streams[k] = r
 	}
-	return r.Float64(), r.Float64()
+	return r
 }
 
 // stream begins the numbers of kind k. The hash is a strong one for its mixing:

@@ -37,6 +37,9 @@ type Link struct {
 	// Loss is the probability, 0 to 1, that a packet is lost on the way. It is
 	// drawn for each packet independently. A lost packet has used its share of the rate.
 	Loss float64
+	// Duplicate is the probability, 0 to 1, that a packet which is not lost arrives twice. The
+	// copy is made on the way: it is never lost, and takes nothing of the rate.
+	Duplicate float64
 	// Rate is how fast packets are put on the line, in bits per second of IP
 	// packets; 0 is at once.
 	Rate int64
@@ -57,6 +60,8 @@ func (l Link) Validate() error {
 		return fmt.Errorf("%w: jitter %v is not within 0 and %v", ErrConfig, l.Jitter, MaxDelay)
 	case math.IsNaN(l.Loss) || l.Loss < 0 || l.Loss > 1:
 		return fmt.Errorf("%w: loss %v is not within 0 and 1", ErrConfig, l.Loss)
+	case math.IsNaN(l.Duplicate) || l.Duplicate < 0 || l.Duplicate > 1:
+		return fmt.Errorf("%w: duplicate %v is not within 0 and 1", ErrConfig, l.Duplicate)
 	case l.Rate != 0 && l.Rate < MinRate:
 		return fmt.Errorf("%w: rate %d bit/s is neither 0 nor at least %d", ErrConfig, l.Rate, MinRate)
 	case l.Queue < 0 || l.Queue > MaxQueue:
@@ -100,6 +105,17 @@ type path struct {
 	free    time.Duration   // when the line has sent all that was given to it
 	leaving []time.Duration // when each packet not yet sent in full will be
 	last    time.Duration   // the latest arrival promised so far
+}
+
+// again decides about the copy of a packet with the fate f, which is delayed
+// anew, beginning when the first one arrives.
+func (p *path) again(f fate, l Link, jitterDraw float64) fate {
+	twin := fate{arrive: f.arrive + time.Duration(jitterDraw*float64(l.Jitter))}
+	if twin.overtakes = twin.arrive < p.last; twin.overtakes && !l.Reorder {
+		twin.arrive, twin.overtakes = p.last, false
+	}
+	p.last = max(p.last, twin.arrive)
+	return twin
 }
 
 // fate is what becomes of one packet.

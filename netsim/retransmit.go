@@ -18,6 +18,7 @@ const (
 	noteZeroProbe      = "zero window probe"
 	noteUpdate         = "window update"
 	noteOvertakes      = "overtakes"
+	noteDuplicate      = "duplicate"
 )
 
 // promptly is how soon after an ACK with gaps a repetition counts as an answer

@@ -57,6 +57,7 @@ func (n *Net) carryLocked(from, to node, on *subnet, view *buffer.View) {
 	flow, dir := n.flows.of(&s, from.label(), name)
 	// The draw comes first: a packet dropped for another reason has had its own.
 	loss, jitter := flow.draws[dir].next(n.link.Seed, kind)
+	again, delay := flow.draws[dir].twice(n.link.Seed, kind)
 	if n.dropLocked(from.label(), name, kind) && drop == "" {
 		drop = WhyAction
 	}
@@ -66,11 +67,11 @@ func (n *Net) carryLocked(from, to node, on *subnet, view *buffer.View) {
 
 	now := time.Since(n.begin)
 	f := fate{why: drop}
+	link := n.link
+	if on.perfect() {
+		link = Link{}
+	}
 	if to != nil {
-		link := n.link
-		if on.perfect() {
-			link = Link{}
-		}
 		f = n.pathLocked(from.at(), to.at()).send(now, len(data), link, drop, loss, jitter)
 	}
 	n.countLocked(len(data), f.why)
@@ -81,7 +82,22 @@ func (n *Net) carryLocked(from, to node, on *subnet, view *buffer.View) {
 		view.Release()
 		return
 	}
-	n.inFlight += len(data)
+	n.flyLocked(to, view, f)
+	if again < link.Duplicate && n.inFlight+len(data) <= maxInFlight {
+		f = n.pathLocked(from.at(), to.at()).again(f, link, delay)
+		n.countLocked(len(data), "")
+		if n.cfg.Tap != nil {
+			v := flow.recall(dir, &s)
+			v.note = noteDuplicate
+			n.tapLocked(from, to, name, data, &s, flow, now, f, v)
+		}
+		n.flyLocked(to, buffer.NewViewWithData(data), f)
+	}
+}
+
+// flyLocked hands a packet to the scheduler.
+func (n *Net) flyLocked(to node, view *buffer.View, f fate) {
+	n.inFlight += view.Size()
 	n.sched.add(&flight{due: f.arrive, n: n.stats.Sent, to: to, view: view})
 }
 

@@ -20,6 +20,8 @@ type Socket struct {
 	State string
 	// Local and Remote are the addresses; Remote is not valid when there is none.
 	Local, Remote netip.AddrPort
+	// Dropped counts the datagrams that found no room in the receive buffer.
+	Dropped uint64
 }
 
 // Sockets lists the host's sockets as they are now, those in TIME-WAIT
@@ -50,7 +52,7 @@ func (h *Host) Sockets() []Socket {
 		case tcp.ProtocolNumber:
 			s.Proto, s.State = "tcp", tcp.EndpointState(ep.State()).String()
 		case udp.ProtocolNumber:
-			s.Proto, s.State = "udp", "BOUND"
+			s.Proto, s.State, s.Dropped = "udp", "BOUND", dropped(ep)
 			if s.Remote.IsValid() {
 				s.State = "CONNECTED"
 			}
@@ -63,4 +65,12 @@ func (h *Host) Sockets() []Socket {
 		return cmp.Or(cmp.Compare(a.Proto, b.Proto), a.Local.Compare(b.Local), a.Remote.Compare(b.Remote))
 	})
 	return all
+}
+
+func dropped(ep tcpip.Endpoint) uint64 {
+	stats, ok := ep.Stats().(*tcpip.TransportEndpointStats)
+	if !ok {
+		return 0
+	}
+	return stats.ReceiveErrors.ReceiveBufferOverflow.Value()
 }
