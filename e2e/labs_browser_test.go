@@ -45,6 +45,7 @@ func TestEveryLabInABrowser(t *testing.T) {
 	b := browser.Launch(t, browser.Config{})
 	short := map[string]string{
 		"/labs/tcp-server":    "clients=3&messages=2&pace=40&wait=300",
+		"/labs/udp":           "size=40&wait=200",
 		"/labs/proxy":         "requests=4&load=20&rest=200",
 		"/labs/throttle":      "for=2&file=100",
 		"/labs/latency":       "warm=1&parallel=2",

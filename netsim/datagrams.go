@@ -37,6 +37,13 @@ func newDatagrams(wq *waiter.Queue, ep tcpip.Endpoint, remote net.Addr) *datagra
 	return d
 }
 
+// mayFragment lets the datagrams of a socket be cut into fragments. Otherwise the
+// stack cuts them too, but says "don't" in each, and leaves out the number that
+// keeps those of different datagrams apart (RFC 6864 section 4.3).
+func mayFragment(ep tcpip.Endpoint) error {
+	return fault(ep.SetSockOptInt(tcpip.MTUDiscoverOption, int(tcpip.PMTUDiscoveryDont)))
+}
+
 func (d *datagrams) LocalAddr() net.Addr  { return d.local }
 func (d *datagrams) RemoteAddr() net.Addr { return d.remote }
 

@@ -2,6 +2,7 @@ package netsim
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/netip"
 
@@ -76,7 +77,9 @@ func (h *Host) dialTCP(ctx context.Context, network string, to netip.AddrPort) (
 func (h *Host) dialUDP(network string, to netip.AddrPort) (net.Conn, error) {
 	fail := func(err error) (net.Conn, error) { return nil, opError("dial", network, nil, udpAddr(to), err) }
 	var wq waiter.Queue
-	ep, err := h.open(udp.ProtocolNumber, &wq, func(ep tcpip.Endpoint) error { return fault(ep.Connect(full(to))) })
+	ep, err := h.open(udp.ProtocolNumber, &wq, func(ep tcpip.Endpoint) error {
+		return errors.Join(mayFragment(ep), fault(ep.Connect(full(to))))
+	})
 	if err != nil {
 		return fail(err)
 	}

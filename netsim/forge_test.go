@@ -1,6 +1,7 @@
 package netsim_test
 
 import (
+	"bytes"
 	"errors"
 	"net"
 	"net/netip"
@@ -139,5 +140,35 @@ func TestAFullReceiveBufferIsCounted(t *testing.T) {
 			t.Fatal("the drops are not counted")
 		}
 		runtime.Gosched()
+	}
+}
+
+func TestFragmentsOfManyDatagramsAreKeptApart(t *testing.T) {
+	r := newRig(t, netsim.Config{Link: netsim.Link{Delay: 8 * time.Millisecond, Jitter: 4 * time.Millisecond, Reorder: true, Duplicate: 0.05}})
+	pc, err := r.b.ListenPacket("udp", ":9")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pc.Close()
+	c, err := r.a.DialContext(t.Context(), "udp", "b:9")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	const count, size = 20, 4000
+	for i := range count {
+		if _, err := c.Write(bytes.Repeat([]byte{byte(i)}, size)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	buf := make([]byte, 65_535)
+	for range count { // a datagram is not twice there unless all its fragments are
+		if err := pc.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		n, _, err := pc.ReadFrom(buf)
+		if err != nil || n != size || bytes.Count(buf[:n], buf[:1]) != size {
+			t.Fatalf("%d bytes, not all of one datagram: %v", n, err)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package netsim
 
 import (
+	"errors"
 	"net"
 	"slices"
 	"sync/atomic"
@@ -64,7 +65,9 @@ func (h *Host) ListenPacket(network, address string) (net.PacketConn, error) {
 	}
 	fail := func(err error) (net.PacketConn, error) { return nil, opError("listen", network, nil, udpAddr(at), err) }
 	var wq waiter.Queue
-	ep, err := h.open(udp.ProtocolNumber, &wq, func(ep tcpip.Endpoint) error { return fault(ep.Bind(full(at))) })
+	ep, err := h.open(udp.ProtocolNumber, &wq, func(ep tcpip.Endpoint) error {
+		return errors.Join(mayFragment(ep), fault(ep.Bind(full(at))))
+	})
 	if err != nil {
 		return fail(err)
 	}

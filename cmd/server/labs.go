@@ -17,12 +17,14 @@ import (
 	slownetwork "peerlab/lab/slow-network"
 	tcpserver "peerlab/lab/tcp-server"
 	"peerlab/lab/throttle"
+	"peerlab/lab/udp"
 )
 
 // labs is the list of labs, one line each.
 func labs() []func() (*lab.Lab, error) {
 	return []func() (*lab.Lab, error){
 		tcpserver.Lab,
+		udp.Lab,
 		proxy.Lab,
 		throttle.Lab,
 		latency.Lab,

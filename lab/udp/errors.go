@@ -1,0 +1,25 @@
+package udp
+
+import (
+	"errors"
+	"net"
+	"os"
+	"syscall"
+	"time"
+)
+
+var errNoAnswer = errors.New("no answer")
+
+func isTimeout(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }
+func isRefused(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }
+func isClosed(err error) bool  { return errors.Is(err, net.ErrClosed) }
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+// milliseconds is a duration as facts tell it.
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
