@@ -89,7 +89,7 @@ func (n *Net) carryLocked(from, to node, on *subnet, view *buffer.View) {
 		if n.cfg.Tap != nil {
 			v := flow.recall(dir, &s)
 			v.note = noteDuplicate
-			n.tapLocked(from, to, name, data, &s, flow, now, f, v)
+			n.tapLocked(from, to, name, data, &s, flow, dir, now, f, v)
 		}
 		n.flyLocked(to, buffer.NewViewWithData(data), f)
 	}
