@@ -63,6 +63,7 @@ var third = map[string][]string{
 	"github.com/yuin/goldmark":     {"lab/lesson"},
 	"github.com/Shopify/toxiproxy": {"lab/slow-network"},
 	"github.com/rs/zerolog":        {"lab/slow-network"},
+	"github.com/jackc/puddle":      {"lab/tcp-pool"},
 
 	"github.com/valyala/fasthttp": {"lab/pipelining", "lab/fasthttp"},
 

@@ -15,6 +15,7 @@ import (
 	"peerlab/lab/pipelining"
 	"peerlab/lab/proxy"
 	slownetwork "peerlab/lab/slow-network"
+	tcppool "peerlab/lab/tcp-pool"
 	tcpserver "peerlab/lab/tcp-server"
 	"peerlab/lab/throttle"
 	"peerlab/lab/udp"
@@ -25,6 +26,7 @@ func labs() []func() (*lab.Lab, error) {
 	return []func() (*lab.Lab, error){
 		tcpserver.Lab,
 		udp.Lab,
+		tcppool.Lab,
 		proxy.Lab,
 		throttle.Lab,
 		latency.Lab,

@@ -1,0 +1,226 @@
+package tcppool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// The scenes. The last ones are actions too.
+const (
+	cost    = "cost"
+	quiet   = "quiet"
+	late    = "late"
+	crowd   = "crowd"
+	leak    = "leak"
+	restart = "restart"
+	forget  = "forget" // asked for only: each request on it costs one's whole patience
+)
+
+// scenes are played without anybody asking. After the last one the naive pool
+// is left as it is, for people to look at.
+var scenes = []string{cost, crowd, quiet, late, leak, restart}
+
+func (s *stage) scene(ctx context.Context, name string) error {
+	switch name {
+	case cost:
+		return s.cost(ctx)
+	case quiet:
+		return s.quiet(ctx)
+	case late:
+		return s.late(ctx)
+	case crowd:
+		return s.crowd(ctx)
+	case leak:
+		return s.leak(ctx)
+	case restart:
+		return s.restart(ctx)
+	case forget:
+		return s.forget(ctx)
+	}
+	return fmt.Errorf("no scene %q", name)
+}
+
+// cost: one request after another.
+func (s *stage) cost(ctx context.Context) error {
+	before, _ := s.app.watch.count("")
+	all := s.ask(ctx, s.p.Requests, s.p.Work)
+	after, _ := s.app.watch.count("")
+	s.median = all.median()
+	if s.median > 0 {
+		s.run.Fact("one request, median", ms(s.median), "ms")
+	}
+	s.run.Fact("connections for requests one after another", float64(after-before), "connections")
+	s.told[cost] = after - before
+	return nil
+}
+
+// crowd: all clients at once, each with two requests.
+func (s *stage) crowd(ctx context.Context) error {
+	const each = 2
+	s.backend.count()
+	results := make(chan batch, s.p.Clients)
+	for range s.p.Clients {
+		s.run.Go(func(ctx context.Context) error {
+			results <- s.ask(ctx, each, s.p.Work)
+			return nil
+		})
+	}
+	var all batch
+	for range s.p.Clients {
+		all = append(all, <-results...)
+	}
+	peak, refused := s.backend.count()
+	s.run.Fact("most connections at a time, in the crowd", float64(peak), "connections")
+	s.run.Fact("refused by the backend, in the crowd", float64(refused), "connections")
+	s.run.Fact("failed in the crowd", float64(all.failed(nil)), "requests")
+	s.run.Fact("longest wait for a connection, in the crowd", ms(all.longest()), "ms")
+	s.told[crowd] = all.failed(nil)
+	s.run.Note("In the crowd of %d, %d of %d requests failed.", s.p.Clients, all.failed(nil), len(all))
+	return nil
+}
+
+// quiet: a full pool, and then just one request now and then.
+func (s *stage) quiet(ctx context.Context) error {
+	if err := s.warm(ctx, s.p.Size); err != nil {
+		return err
+	}
+	for range 6 {
+		if err := s.run.Sleep(ctx, s.p.Idle/3); err != nil {
+			return err
+		}
+		s.ask(ctx, 1, 0)
+	}
+	s.run.Fact("open after a quiet time", float64(s.backend.connections()), "connections")
+	return nil
+}
+
+// late: one answer comes when nobody waits for it any more. Who gets it?
+func (s *stage) late(ctx context.Context) error {
+	s.ask(ctx, 1, s.p.Patience+s.p.Patience/4)
+	all := s.ask(ctx, 3, s.p.Work)
+	wrong := all.failed(func(err error) bool { return errors.Is(err, errOther) })
+	s.run.Fact("got the answer to another request", float64(wrong), "requests")
+	s.told[late] = wrong
+	return nil
+}
+
+// leak: connections are taken and not given back. Then somebody needs one.
+func (s *stage) leak(ctx context.Context) error {
+	theirs, cancel := context.WithTimeout(ctx, s.p.Patience)
+	defer cancel()
+	took := make(chan *lent, s.p.Leak) // nil: got none
+	for range s.p.Leak {
+		s.run.Go(func(context.Context) error {
+			c, err := s.app.pool.get(theirs)
+			if err == nil {
+				s.app.watch.lent(c.conn, "somebody who forgot it")
+			}
+			took <- c
+			return nil
+		})
+	}
+	if err := s.run.Sleep(ctx, s.p.Patience/2); err != nil {
+		return err
+	}
+	all := s.ask(ctx, 3, s.p.Work)
+	select { // their time is over, and so is that of the connections lent for that time
+	case <-theirs.Done():
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if err := s.settle(ctx); err != nil {
+		return err
+	}
+	left := 0
+	for range s.p.Leak {
+		if c := <-took; c != nil && !c.done.Load() {
+			left++
+			defer c.give(errExhausted) // or the next scene would suffer
+		}
+	}
+	s.run.Fact("leaked connections still open", float64(left), "connections")
+	s.run.Fact("failed after the leak", float64(all.failed(nil)), "requests")
+	if all.failed(nil) < len(all) {
+		s.run.Fact("longest wait behind the leak", ms(all.longest()), "ms")
+	}
+	s.told[leak] = all.failed(nil)
+	return nil
+}
+
+// restart: the backend goes while the connections are idle, and comes back.
+func (s *stage) restart(ctx context.Context) error {
+	if err := s.warm(ctx, s.p.Size); err != nil {
+		return err
+	}
+	closed := s.backend.restart()
+	s.run.Note("The backend restarts: %d connections are closed.", closed)
+	if err := s.settle(ctx); err != nil {
+		return err
+	}
+	all := s.ask(ctx, 2*s.p.Size, s.p.Work)
+	s.run.Fact("failed after the restart", float64(all.failed(nil)), "requests")
+	s.told[restart] = all.failed(nil)
+	s.run.Note("After the restart %d of %d requests failed.", all.failed(nil), len(all))
+	return nil
+}
+
+// forget: the connections are dead, and nobody has said so.
+func (s *stage) forget(ctx context.Context) error {
+	if err := s.warm(ctx, s.p.Size); err != nil {
+		return err
+	}
+	silent := s.backend.forget()
+	s.run.Note("A middlebox forgets %d connections (emulated: the backend is silent on them).", silent)
+	if err := s.settle(ctx); err != nil {
+		return err
+	}
+	all := s.ask(ctx, s.p.Size+1, s.p.Work)
+	s.run.Fact("failed after being forgotten", float64(all.failed(nil)), "requests")
+	return nil
+}
+
+// warm fills the pool with n connections that have all been used.
+func (s *stage) warm(ctx context.Context, n int) error {
+	if s.way == dialEach {
+		return nil // it keeps none
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.p.Patience)
+	defer cancel()
+	var warm sync.WaitGroup
+	all, errs := make([]*lent, n), make([]error, n)
+	for i := range all {
+		warm.Add(1)
+		s.run.Go(func(context.Context) error {
+			defer warm.Done()
+			c, err := s.app.pool.get(ctx)
+			if err == nil {
+				all[i], err = c, c.exchange(ctx, 0, 0)
+			}
+			errs[i] = err
+			return nil
+		})
+	}
+	warm.Wait()
+	for i, c := range all {
+		if c != nil {
+			c.give(errs[i])
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		s.run.Note("Not all connections of the pool could be made ready: %s.", reason(err))
+	}
+	return nil
+}
+
+// settle waits until a goodbye has arrived at the other end, and connections
+// have been idle for long enough to be probed.
+func (s *stage) settle(ctx context.Context) error {
+	d := s.p.After + s.p.After/4 + 50*time.Millisecond
+	if s.run.Net() != nil {
+		d += s.run.Settings().Delay
+	}
+	return s.run.Sleep(ctx, d)
+}
