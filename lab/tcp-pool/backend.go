@@ -92,9 +92,7 @@ func (b *backend) accept(c net.Conn) *held {
 			b.run.Message(trace.App, backendLane, h.peer, busyWord, fmt.Sprintf("%d connections are open", b.own))
 			return nil
 		}
-		b.own++
-		b.peak = max(b.peak, b.own)
-		b.countLocked()
+		b.countLocked(+1)
 	}
 	b.open[c] = h
 	return h
@@ -109,8 +107,7 @@ func (b *backend) gone(c net.Conn, h *held) {
 		b.guests--
 		return
 	}
-	b.own--
-	b.countLocked()
+	b.countLocked(-1)
 	if b.own == 0 && b.empty != nil {
 		close(b.empty)
 		b.empty = nil
@@ -135,7 +132,12 @@ func (b *backend) left(ctx context.Context) {
 	}
 }
 
-func (b *backend) countLocked() {
+// countLocked counts a connection of the app that comes or goes. The chart gets
+// the number before, too, for it to be drawn as a step.
+func (b *backend) countLocked(by int) {
+	b.run.Sample(trace.TCP, backendLane, "connections", float64(b.own), "connections")
+	b.own += by
+	b.peak = max(b.peak, b.own)
 	b.run.Sample(trace.TCP, backendLane, "connections", float64(b.own), "connections")
 	b.run.State(trace.TCP, backendLane, "connections", fmt.Sprintf("%d of %d", b.own, b.limit))
 }

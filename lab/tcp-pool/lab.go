@@ -35,7 +35,7 @@ func Lab() (*lab.Lab, error) {
 		Slug: "tcp-pool", Title: "A pool of connections", Chapter: "TCP and UDP", Question: 404,
 		Ask:   "How do you manage a pool of TCP connections, and what can be wrong with one that it lends?",
 		Files: files,
-		Views: []lab.View{lab.State, lab.Chart, lab.Waterfall, lab.Lanes, lab.Packets, lab.LogLines},
+		Views: []lab.View{lab.Matrix, lab.State, lab.Chart, lab.Waterfall, lab.Lanes, lab.Packets, lab.LogLines},
 		Actions: []lab.Action{
 			{Name: restart, Label: "The backend restarts", Help: "All connections are closed by it while they are idle. Then requests come."},
 			{Name: forget, Label: "A middlebox forgets", Help: "The connections stay open but nothing comes back on them any more, as when a NAT or firewall has dropped them. Emulated: the backend goes silent on them."},
@@ -44,8 +44,8 @@ func Lab() (*lab.Lab, error) {
 		},
 		Commands: []lab.Command{
 			{Text: "nc {naive.host} {naive.port}", Note: "Type 7 300: request number 7, which has the backend work for 300 ms. It has a place for you besides those of the pool."},
-			{Text: "ss -tn dport = :{naive.port}", Note: "The naive pool as the kernel sees it. After the restart its connections are in CLOSE-WAIT: the other end has said goodbye and nobody listened."},
-			{Text: "ss -tn dport = :{puddle.port}", Note: "The pool that takes care, within its idle limit after a scene: press a button first."},
+			{Text: "ss -tn dport = :{naive.port}", Note: "The naive pool as the kernel sees it: after the restart there is nothing, while its slots say idle. Press A crowd comes, and look again."},
+			{Text: "ss -tn dport = :{puddle.port}", Note: "The pool that takes care. It keeps nothing for longer than its idle limit: press a button and be quick."},
 		},
 		Duration: time.Minute,
 	}, run)
@@ -55,11 +55,18 @@ func Lab() (*lab.Lab, error) {
 // that people ask for.
 func run(ctx context.Context, p Params, r *lab.Run) error {
 	var stages []*stage
+	for _, scene := range scenes {
+		for _, way := range []string{dialEach, naiveWay, puddleWay} {
+			if p.Pool == "all" || p.Pool == way {
+				r.Cell(scene, way, "", nil) // the order of the table
+			}
+		}
+	}
 	for _, way := range []string{dialEach, naiveWay, puddleWay} {
 		if p.Pool != "all" && p.Pool != way {
 			continue
 		}
-		s, err := open(r.Variant(way), way, p)
+		s, err := open(r, way, p)
 		if err != nil {
 			return err
 		}

@@ -24,7 +24,7 @@ func theLab(t testing.TB) *lab.Lab {
 }
 
 func TestTheContract(t *testing.T) {
-	labtest.Check(t, theLab(t), "stay=0&delay=5&requests=3&patience=150&probe-after=20&idle=60&lifetime=200")
+	labtest.Check(t, theLab(t), "stay=0&delay=5&requests=3&patience=100&probe-after=10&idle=50&lifetime=200")
 }
 
 // both networks, with scenes that are over soon.
@@ -79,6 +79,7 @@ func TestWhatEachWayComesTo(t *testing.T) {
 						t.Errorf("%s, %s: %g, want %g to %g", want.variant, want.fact, got, want.least, want.most)
 					}
 				}
+				slotsAreGone(t, r)
 				for variant, tone := range map[string]lab.Tone{"dial": lab.Warn, "naive": lab.Bad, "puddle": lab.Good} {
 					if r.Count(func(e trace.Event) bool { return e.From == variant && e.Attrs[trace.VerdictAttr] == string(tone) }) == 0 {
 						t.Errorf("%s has no verdict that is %s", variant, tone)
@@ -104,20 +105,18 @@ func TestAConnectionOfItsOwnCostsARoundTrip(t *testing.T) {
 
 func TestWithoutAProbeASecondTryHelps(t *testing.T) {
 	t.Parallel()
-	for _, network := range networks {
-		labtest.Settles(t, func(t testing.TB) {
-			r := labtest.Run(t, theLab(t), network+quick+"&pool=puddle&probe=none&leak=1&stay=0&requests=1&patience=150&idle=240")
-			if got := r.Fact("puddle", "failed after the restart"); got != 0 {
-				t.Errorf("%s: %g requests failed", network, got)
-			}
-			if got := r.Fact("puddle", "requests sent a second time"); got < 1 {
-				t.Errorf("%s: no request was sent a second time", network)
-			}
-			if got := r.Fact("puddle", "found dead by the probe"); got != 0 {
-				t.Errorf("%s: %g found dead by no probe", network, got)
-			}
-		})
-	}
+	labtest.Settles(t, func(t testing.TB) {
+		r := labtest.Run(t, theLab(t), quick+"&pool=puddle&probe=none&leak=1&stay=0&requests=1&patience=150&idle=240")
+		if got := r.Fact("puddle", "failed after the restart"); got != 0 {
+			t.Errorf("%g requests failed", got)
+		}
+		if got := r.Fact("puddle", "requests sent a second time"); got < 1 {
+			t.Errorf("no request was sent a second time")
+		}
+		if got := r.Fact("puddle", "found dead by the probe"); got != 0 {
+			t.Errorf("%g found dead by no probe", got)
+		}
+	})
 }
 
 func TestOnlyAPingFindsWhatWasForgotten(t *testing.T) {
@@ -170,9 +169,9 @@ func TestAPoolLargerThanTheBackendIsRefused(t *testing.T) {
 	}
 }
 
-func TestSlotsAreGoneInTheEnd(t *testing.T) {
-	t.Parallel()
-	r := labtest.Run(t, theLab(t), quick+"&stay=0&requests=1&patience=200&idle=90&leak=2")
+// slotsAreGone checks that the places of connections come and go with them.
+func slotsAreGone(t testing.TB, r *labtest.Running) {
+	t.Helper()
 	slots := map[string]string{}
 	for _, e := range r.Log.Events() {
 		if e.Kind == trace.State && strings.HasPrefix(e.Name, "slot ") {

@@ -24,10 +24,22 @@ func over(t *testing.T, query string) *labtest.Running {
 	return r
 }
 
-func TestARequestByNetcat(t *testing.T) {
+func TestOutsidersAndTheKernel(t *testing.T) {
 	t.Parallel()
-	nc := need.Tool(t, "nc", "netcat-openbsd")
+	nc, ss := need.Tool(t, "nc", "netcat-openbsd"), need.Tool(t, "ss", "iproute2")
 	r := over(t, "pool=naive")
+	// The connections that lie in the pool were closed, and reset when written to.
+	got, err := exec.CommandContext(t.Context(), ss, "-tnH", "dport", "=", ":"+r.Live("naive.port")).Output()
+	if err != nil || strings.Contains(string(got), "ESTAB") {
+		t.Errorf("after the restart the kernel has %q, %v", got, err)
+	}
+	byNetcat(t, nc, r)
+	aLineWithoutAnEnd(t, net.JoinHostPort(r.Live("naive.host"), r.Live("naive.port")))
+	r.Stop()
+}
+
+func byNetcat(t *testing.T, nc string, r *labtest.Running) {
+	t.Helper()
 	cmd := exec.CommandContext(t.Context(), nc, "-N", r.Live("naive.host"), r.Live("naive.port"))
 	cmd.Stdin = strings.NewReader("7 30\nwhat?\n8 0\n")
 	got, err := cmd.Output()
@@ -39,22 +51,21 @@ func TestARequestByNetcat(t *testing.T) {
 		!strings.HasPrefix(lines[1], "say a number") || lines[2] != "8 done after 0s, request 3 on this connection" {
 		t.Errorf("answered %q", got)
 	}
-	r.Stop()
 }
 
-func TestTheKernelSeesTheDeadConnections(t *testing.T) {
-	t.Parallel()
-	ss := need.Tool(t, "ss", "iproute2")
-	r := over(t, "pool=naive")
-	got, err := exec.CommandContext(t.Context(), ss, "-tnH", "dport", "=", ":"+r.Live("naive.port")).Output()
+// aLineWithoutAnEnd is cut off.
+func aLineWithoutAnEnd(t *testing.T, address string) {
+	t.Helper()
+	c, err := net.Dial("tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Those that were written to have been reset and are gone; none works.
-	if strings.Contains(string(got), "ESTAB") {
-		t.Errorf("after the restart the kernel has %s", got)
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(20 * time.Second))
+	io.WriteString(c, strings.Repeat("9", 4000))
+	if got, err := io.ReadAll(c); len(got) != 0 {
+		t.Errorf("answered %q, %v", got, err)
 	}
-	r.Stop()
 }
 
 func TestOutsidersTakeNoPlaceOfThePool(t *testing.T) {
@@ -84,25 +95,9 @@ func TestOutsidersTakeNoPlaceOfThePool(t *testing.T) {
 	}
 	r.Act("restart") // the pool is served all the same
 	r.Until("the restart", func(e trace.Event) bool {
-		return e.Kind == trace.Note && strings.HasPrefix(e.Text, "After the restart 0 of 4") && r.Count(func(e trace.Event) bool {
+		return e.Kind == trace.Note && strings.HasPrefix(e.Text, "Scene restart: all 4 answered") && r.Count(func(e trace.Event) bool {
 			return e.Kind == trace.Message && e.Name == "closes" && e.To == "puddle/outsiders"
 		}) >= 4
 	})
-	r.Stop()
-}
-
-func TestALineWithoutAnEndIsCutOff(t *testing.T) {
-	t.Parallel()
-	r := over(t, "pool=dial")
-	c, err := net.Dial("tcp", net.JoinHostPort(r.Live("dial.host"), r.Live("dial.port")))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	c.SetDeadline(time.Now().Add(20 * time.Second))
-	io.WriteString(c, strings.Repeat("9", 4000))
-	if got, err := io.ReadAll(c); len(got) != 0 {
-		t.Errorf("answered %q, %v", got, err)
-	}
 	r.Stop()
 }

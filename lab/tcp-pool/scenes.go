@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
+	"slices"
 	"time"
 )
 
@@ -54,6 +54,7 @@ func (s *stage) cost(ctx context.Context) error {
 	}
 	s.run.Fact("connections for requests one after another", float64(after-before), "connections")
 	s.told[cost] = after - before
+	s.cell(cost, fmt.Sprintf("%.1f ms", ms(s.median)), fmt.Sprintf("%d requests, one after another, over %d connections", len(all), after-before))
 	return nil
 }
 
@@ -61,14 +62,15 @@ func (s *stage) cost(ctx context.Context) error {
 func (s *stage) crowd(ctx context.Context) error {
 	const each = 2
 	s.backend.count()
-	results := make(chan batch, s.p.Clients)
-	for range s.p.Clients {
-		s.run.Go(func(ctx context.Context) error {
-			results <- s.ask(ctx, each, s.p.Work)
-			return nil
-		})
-	}
 	var all batch
+	results := make(chan batch, s.p.Clients)
+	client := func(ctx context.Context) error {
+		results <- s.ask(ctx, each, s.p.Work)
+		return nil
+	}
+	if err := s.run.Together(ctx, slices.Repeat([]func(context.Context) error{client}, s.p.Clients)...); err != nil {
+		return err
+	}
 	for range s.p.Clients {
 		all = append(all, <-results...)
 	}
@@ -78,7 +80,7 @@ func (s *stage) crowd(ctx context.Context) error {
 	s.run.Fact("failed in the crowd", float64(all.failed(nil)), "requests")
 	s.run.Fact("longest wait for a connection, in the crowd", ms(all.longest()), "ms")
 	s.told[crowd] = all.failed(nil)
-	s.run.Note("In the crowd of %d, %d of %d requests failed.", s.p.Clients, all.failed(nil), len(all))
+	s.outcome(crowd, all, fmt.Sprintf("%d connections were open at most, %d refused", peak, refused))
 	return nil
 }
 
@@ -93,7 +95,9 @@ func (s *stage) quiet(ctx context.Context) error {
 		}
 		s.ask(ctx, 1, 0)
 	}
-	s.run.Fact("open after a quiet time", float64(s.backend.connections()), "connections")
+	kept := s.backend.connections()
+	s.run.Fact("open after a quiet time", float64(kept), "connections")
+	s.cell(quiet, fmt.Sprintf("%d open", kept), "connections, after a while of one request now and then")
 	return nil
 }
 
@@ -104,6 +108,7 @@ func (s *stage) late(ctx context.Context) error {
 	wrong := all.failed(func(err error) bool { return errors.Is(err, errOther) })
 	s.run.Fact("got the answer to another request", float64(wrong), "requests")
 	s.told[late] = wrong
+	s.outcome(late, all, fmt.Sprintf("%d got the answer to another request", wrong))
 	return nil
 }
 
@@ -134,9 +139,13 @@ func (s *stage) leak(ctx context.Context) error {
 	if err := s.settle(ctx); err != nil {
 		return err
 	}
-	left := 0
+	left, back := 0, 0
 	for range s.p.Leak {
-		if c := <-took; c != nil && !c.done.Load() {
+		switch c := <-took; {
+		case c == nil: // got none
+		case c.done.Load():
+			back++
+		default:
 			left++
 			defer c.give(errExhausted) // or the next scene would suffer
 		}
@@ -147,6 +156,7 @@ func (s *stage) leak(ctx context.Context) error {
 		s.run.Fact("longest wait behind the leak", ms(all.longest()), "ms")
 	}
 	s.told[leak] = all.failed(nil)
+	s.outcome(leak, all, fmt.Sprintf("%d leaked connections are still open, %d taken back", left, back))
 	return nil
 }
 
@@ -163,7 +173,7 @@ func (s *stage) restart(ctx context.Context) error {
 	all := s.ask(ctx, 2*s.p.Size, s.p.Work)
 	s.run.Fact("failed after the restart", float64(all.failed(nil)), "requests")
 	s.told[restart] = all.failed(nil)
-	s.run.Note("After the restart %d of %d requests failed.", all.failed(nil), len(all))
+	s.outcome(restart, all, fmt.Sprintf("%d connections had been closed while they were idle", closed))
 	return nil
 }
 
@@ -179,6 +189,7 @@ func (s *stage) forget(ctx context.Context) error {
 	}
 	all := s.ask(ctx, s.p.Size+1, s.p.Work)
 	s.run.Fact("failed after being forgotten", float64(all.failed(nil)), "requests")
+	s.outcome(forget, all, fmt.Sprintf("%d connections had fallen silent", silent))
 	return nil
 }
 
@@ -189,12 +200,10 @@ func (s *stage) warm(ctx context.Context, n int) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.p.Patience)
 	defer cancel()
-	var warm sync.WaitGroup
 	all, errs := make([]*lent, n), make([]error, n)
+	var dialling []func(context.Context) error
 	for i := range all {
-		warm.Add(1)
-		s.run.Go(func(context.Context) error {
-			defer warm.Done()
+		dialling = append(dialling, func(context.Context) error {
 			c, err := s.app.pool.get(ctx)
 			if err == nil {
 				all[i], err = c, c.exchange(ctx, 0, 0)
@@ -203,7 +212,7 @@ func (s *stage) warm(ctx context.Context, n int) error {
 			return nil
 		})
 	}
-	warm.Wait()
+	s.run.Together(ctx, dialling...) // what went wrong is in errs
 	for i, c := range all {
 		if c != nil {
 			c.give(errs[i])

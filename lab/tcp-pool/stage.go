@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"strconv"
 	"time"
 
 	"peerlab/lab"
@@ -23,6 +24,7 @@ type stage struct {
 	way     string
 	p       Params
 	run     *lab.Run
+	table   *lab.Run // where the outcomes of all ways stand side by side
 	app     *app
 	backend *backend
 	asked   chan string // scenes people ask for
@@ -31,7 +33,8 @@ type stage struct {
 }
 
 // open starts the backend and makes the app, with no pool yet.
-func open(r *lab.Run, way string, p Params) (*stage, error) {
+func open(table *lab.Run, way string, p Params) (*stage, error) {
+	r := table.Variant(way)
 	here, err := r.Host(appLane)
 	if err != nil {
 		return nil, err
@@ -41,7 +44,7 @@ func open(r *lab.Run, way string, p Params) (*stage, error) {
 		return nil, err
 	}
 	s := &stage{
-		way: way, p: p, run: r, asked: make(chan string, 4), told: map[string]int{},
+		way: way, p: p, run: r, table: table, asked: make(chan string, 4), told: map[string]int{},
 		backend: &backend{run: r, limit: p.Limit, open: map[net.Conn]*held{}},
 	}
 	s.app = &app{
@@ -107,6 +110,7 @@ func (s *stage) play(ctx context.Context, names ...string) error {
 			return err
 		}
 		end := s.run.Begin(trace.App, appLane, "scene: "+name)
+		s.table.Cell(name, s.way, "…", nil)
 		err := s.scene(ctx, name)
 		end("over")
 		if ctx.Err() != nil {
@@ -115,8 +119,8 @@ func (s *stage) play(ctx context.Context, names ...string) error {
 		if err != nil {
 			return fmt.Errorf("%s, scene %s: %w", s.way, name, err)
 		}
-		s.facts()
 	}
+	s.facts()
 	s.verdict()
 	return nil
 }
@@ -135,6 +139,27 @@ func (s *stage) attend(ctx context.Context, enough <-chan struct{}) error {
 			}
 		}
 	}
+}
+
+// cell fills the way's cell of a scene in the table.
+func (s *stage) cell(scene, value, more string) {
+	s.table.Cell(scene, s.way, value, map[string]string{"what happened": more})
+}
+
+// outcome fills it with what became of requests.
+func (s *stage) outcome(scene string, all batch, more string) {
+	value := fmt.Sprintf("all %d answered", len(all))
+	why := map[string]string{"what happened": more}
+	if n := all.failed(nil); n > 0 {
+		value = fmt.Sprintf("failed %d of %d", n, len(all))
+		for _, q := range all {
+			if q.err != nil {
+				why["request "+strconv.Itoa(q.number)] = reason(q.err)
+			}
+		}
+	}
+	s.table.Cell(scene, s.way, value, why)
+	s.run.Note("Scene %s: %s; %s.", scene, value, more)
 }
 
 // batch is several requests.
