@@ -66,6 +66,7 @@ var third = map[string][]string{
 	"github.com/jackc/puddle":      {"lab/tcp-pool"},
 
 	"github.com/valyala/fasthttp": {"lab/pipelining", "lab/fasthttp"},
+	"github.com/quic-go/quic-go":  {"lab/multiplexing"},
 
 	"github.com/HdrHistogram/hdrhistogram-go": {"lab/proxy"},
 	"github.com/jackpal/go-nat-pmp":           {"nat"},

@@ -50,6 +50,7 @@ func TestEveryLabInABrowser(t *testing.T) {
 		"/labs/proxy":         "requests=4&load=20&rest=200",
 		"/labs/throttle":      "for=2&file=100",
 		"/labs/latency":       "warm=1&parallel=2",
+		"/labs/multiplexing":  "requests=4&rounds=1",
 		"/labs/pipelining":    "requests=3",
 		"/labs/slow-network":  "size=50",
 		"/labs/hole-punching": "tries=2",

@@ -25,6 +25,7 @@ func TestABadParameterIsNamedAndNothingIsRun(t *testing.T) {
 		"/labs/proxy":         {"load=-1&requests=17", "load", `value="17"`},
 		"/labs/throttle":      {"refill=NaN&burst=13", "refill", `value="13"`},
 		"/labs/latency":       {"think=9999999&warm=4", "think", `value="4"`},
+		"/labs/multiplexing":  {"requests=40&size=100", "size", `value="40"`},
 		"/labs/pipelining":    {"requests=4&at=9", "at", `value="4"`},
 		"/labs/slow-network":  {"toxic=slicer&size=123", "toxic", `value="123"`},
 		"/labs/nat-matrix":    {"a=moon&pace=77", "a", `value="77"`},

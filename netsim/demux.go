@@ -9,6 +9,7 @@ type dialogue struct {
 	turn bool // a relay's client speaks with it, so ChannelData is to be expected
 	dtls dtlsState
 	sctp sctpState
+	quic bool // its connection was seen to begin
 }
 
 // reading is a UDP payload on its way through the decoders.
@@ -23,7 +24,7 @@ type reading struct {
 
 // describePayload names what a UDP payload is, if it is one of the protocols that
 // WebRTC puts on one port. They are told apart by their first byte, RFC 7983
-// section 7, and by more of their header, as anything may begin with these bytes.
+// section 7, and by more of their header, as anything may begin with these bytes. QUIC is where RFC 9443 puts it.
 // It returns false, and nothing has changed, for everything else.
 func (r reading) describePayload(b []byte) bool {
 	if len(b) == 0 {
@@ -36,6 +37,8 @@ func (r reading) describePayload(b []byte) bool {
 		return r.describeDTLS(b)
 	case first >= 64 && first <= 79 && r.said.turn:
 		return r.describeChannelData(b)
+	case first >= 64 && first <= 127, first >= 192: // RFC 9443
+		return r.describeQUIC(b)
 	}
 	return false
 }

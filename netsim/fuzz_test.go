@@ -64,6 +64,7 @@ func FuzzPayload(f *testing.F) {
 		return append(b, attributes...)
 	}
 	f.Add([]byte{}, []byte{})
+	f.Add([]byte{0xc0, 0, 0, 0, 1, 2, 7, 7, 1, 9, 0, 3, 1, 2, 3, 0xe0, 0, 0, 0, 1, 0, 0, 1, 5}, []byte{0x41, 1, 2})
 	f.Add(stun(1, 0, 0x25, 0, 0, 0, 6, 0, 1, 'x', 0, 0, 0), stun(3, 0, 0x12, 0, 0, 0, 0x16, 0, 8, 0, 1, 1, 2, 3, 4, 5, 6))
 	f.Add([]byte{0x40, 0, 0, 2, 1, 2}, stun(0x16, 0, 0x13, 0, 4, 0x40, 0, 0, 0))
 	f.Add(append(hello(clientHello), hello(serverHello)...), record(dtlsApplication, 1, make([]byte, 30)...))

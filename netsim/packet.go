@@ -25,7 +25,7 @@ type Packet struct {
 	Flow int
 	Kind Kind
 	// Layer is "tcp", "udp", "dns" (DNS over UDP), "ice" (STUN Binding), "turn", "dtls",
-	// "sctp" (in DTLS that could be opened) or "ip" (ICMP and the rest).
+	// "sctp" (in DTLS that could be opened), "quic" or "ip" (ICMP and the rest).
 	Layer string
 	// Summary is the packet in a few words, Note included: "SYN",
 	// "DATA 1–1460 (1460 B) · retransmission", "ACK 2921", "UDP 512 B", "Binding request",

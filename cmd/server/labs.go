@@ -11,6 +11,7 @@ import (
 	"peerlab/lab"
 	holepunching "peerlab/lab/hole-punching"
 	"peerlab/lab/latency"
+	"peerlab/lab/multiplexing"
 	natmatrix "peerlab/lab/nat-matrix"
 	"peerlab/lab/pipelining"
 	"peerlab/lab/proxy"
@@ -30,6 +31,7 @@ func labs() []func() (*lab.Lab, error) {
 		proxy.Lab,
 		throttle.Lab,
 		latency.Lab,
+		multiplexing.Lab,
 		pipelining.Lab,
 		slownetwork.Lab,
 		natmatrix.Lab,

@@ -3,9 +3,12 @@ package labtest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/netip"
 	"net/url"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -139,6 +142,19 @@ func (r *Running) Fact(variant, name string) float64 {
 		r.t.Errorf("the run tells no fact %q of %q", name, variant)
 	}
 	return value
+}
+
+// Pcapng writes the packets so far to a file, for tshark, and returns its path.
+func (r *Running) Pcapng() string {
+	r.t.Helper()
+	file, err := os.Create(filepath.Join(r.t.TempDir(), "run.pcapng"))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if err := errors.Join(r.WritePcapng(file), file.Close()); err != nil {
+		r.t.Fatalf("write the packets: %v", err)
+	}
+	return file.Name()
 }
 
 // Count counts the events that match.
