@@ -2,11 +2,13 @@ package lab
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"peerlab/netsim"
 )
@@ -133,7 +135,8 @@ func (h *Host) dialLoopback(ctx context.Context, network, address string) (net.C
 }
 
 // Listen takes a port: "tcp" and ":80". The port is the one asked for on the
-// link and any free one on the loopback; Addr of the listener tells. With the
+// link and any free one on the loopback, for TCP and UDP the same one if that is
+// free; Addr of the listener tells. With the
 // host part "localhost" it is for the run alone even where the server lets a
 // class in.
 func (h *Host) Listen(network, address string) (net.Listener, error) {
@@ -147,6 +150,9 @@ func (h *Host) Listen(network, address string) (net.Listener, error) {
 			l, err = h.sim.Listen(network, at)
 		} else {
 			l, err = net.Listen(network, at)
+			if errors.Is(err, syscall.EADDRINUSE) {
+				l, err = net.Listen(network, anyPort(at))
+			}
 		}
 		return err
 	})
@@ -170,13 +176,28 @@ func (h *Host) ListenPacket(network, address string) (net.PacketConn, error) {
 			pc, err = h.sim.ListenPacket(network, at)
 		} else {
 			pc, err = net.ListenPacket(network, at)
+			if errors.Is(err, syscall.EADDRINUSE) {
+				pc, err = net.ListenPacket(network, anyPort(at))
+			}
 		}
 		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%s listens on %s: %w", h.name, clip(address, 100), err)
 	}
+	if h.sim == nil {
+		h.run.sockets.dialling()(pc.LocalAddr(), h.name) // what it sends is the host's
+	}
 	return h.run.sockets.packetConn(pc, network, h.run.lane(h.name), port, h.sim == nil)
+}
+
+// anyPort is the address with a port that the system picks.
+func anyPort(at string) string {
+	host, _, err := net.SplitHostPort(at)
+	if err != nil {
+		return at
+	}
+	return net.JoinHostPort(host, "0")
 }
 
 // listenAddress works out where to listen, and under which port that is known.
@@ -204,7 +225,14 @@ func (h *Host) listenAddress(network, address string) (plain, port, at string, e
 	if host == "localhost" || host == "127.0.0.1" {
 		on = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	}
-	return plain, port, net.JoinHostPort(on.String(), "0"), nil
+	same, other := uint16(0), "udp" // a service on both has one port
+	if plain == "udp" {
+		other = "tcp"
+	}
+	if at, ok := s.find(other, h.run.lane(""), net.JoinHostPort(h.name, port)); n != 0 && ok {
+		same = at.Port()
+	}
+	return plain, port, netip.AddrPortFrom(on, same).String(), nil
 }
 
 // HostOf names the host of this run that has the address: of a connection's

@@ -340,3 +340,32 @@ func TestAClassIsLetInWhereTheServerSaysSo(t *testing.T) {
 	rn := newRunner(t, lab.Config{Labs: []*lab.Lab{l}, Listen: netip.MustParseAddr("127.0.0.2")})
 	wantOutcome(t, start(t, rn, "echo", nil), lab.Finished, "")
 }
+
+func TestAServiceOnTCPAndUDPHasOnePort(t *testing.T) {
+	onBoth(t, func(ctx context.Context, r *lab.Run) error {
+		server, err := r.Host("server")
+		if err != nil {
+			return err
+		}
+		for range 10 { // another program may have the port just then
+			pc, err := server.ListenPacket("udp", ":53")
+			if err != nil {
+				return err
+			}
+			if r.Network() == lab.Loopback && r.HostOf(pc.LocalAddr()) != "server" {
+				return fmt.Errorf("what %s sends is not known to be the server's", pc.LocalAddr())
+			}
+			l, err := server.Listen("tcp", ":53")
+			if err != nil {
+				return err
+			}
+			udp, tcp := pc.LocalAddr().(*net.UDPAddr).Port, l.Addr().(*net.TCPAddr).Port
+			if udp == tcp {
+				return nil
+			}
+			pc.Close()
+			l.Close()
+		}
+		return errors.New("TCP and UDP never got the same port")
+	}, nil)
+}
