@@ -64,6 +64,7 @@ var third = map[string][]string{
 	"github.com/Shopify/toxiproxy": {"lab/slow-network"},
 	"github.com/rs/zerolog":        {"lab/slow-network"},
 	"github.com/jackc/puddle":      {"lab/tcp-pool"},
+	"github.com/miekg/dns":         {"lab/dns"},
 
 	"github.com/valyala/fasthttp": {"lab/pipelining", "lab/fasthttp"},
 	"github.com/quic-go/quic-go":  {"lab/multiplexing"},

@@ -9,6 +9,7 @@ import (
 
 	"peerlab/guard"
 	"peerlab/lab"
+	dnslab "peerlab/lab/dns"
 	holepunching "peerlab/lab/hole-punching"
 	"peerlab/lab/latency"
 	"peerlab/lab/multiplexing"
@@ -28,6 +29,7 @@ func labs() []func() (*lab.Lab, error) {
 		tcpserver.Lab,
 		udp.Lab,
 		tcppool.Lab,
+		dnslab.Lab,
 		proxy.Lab,
 		throttle.Lab,
 		latency.Lab,

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"peerlab/lab"
+	"peerlab/selfsigned"
 )
 
 // serverName is what the server's certificate is for.
@@ -83,12 +84,11 @@ func (s *server) open() error {
 		return fmt.Errorf("address of the server: %w", err)
 	}
 	s.at = netip.AddrPortFrom(s.host.Addr(), at.Port())
-	cert, err := certificate(s.host.Addr())
+	cert, roots, err := selfsigned.Certificate(serverName, s.host.Addr())
 	if err != nil {
 		return err
 	}
-	s.roots = x509.NewCertPool()
-	s.roots.AddCert(cert.Leaf)
+	s.roots = roots
 	dot, err := s.host.Listen("tcp", ":853")
 	if err != nil {
 		return err

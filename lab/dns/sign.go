@@ -84,6 +84,7 @@ func (z *zone) anchor() *dns.DS { return z.key.ToDS(dns.SHA256) }
 var (
 	errUnsigned  = errors.New("no signature came with it")
 	errWrongKey  = errors.New("the key is not the one that the anchor has the hash of")
+	errNoGap     = errors.New("no record says that there is nothing at this name")
 	errOutOfTime = errors.New("the signature is not valid now")
 )
 
@@ -135,6 +136,32 @@ func trusted(keys []dns.RR, anchor *dns.DS) *dns.DNSKEY {
 		}
 	}
 	return nil
+}
+
+// deniedBy tells whether NSEC records prove that a name does not exist, and
+// that no wildcard stands in for it (RFC 4035 section 5.4).
+func deniedBy(records []dns.RR, name string) error {
+	if !gap(records, name) {
+		return errNoGap
+	}
+	for above := parent(name); above != "."; above = parent(above) {
+		if gap(records, "*."+above) {
+			return nil
+		}
+	}
+	return errNoGap
+}
+
+// gap tells whether a name lies between the two of an NSEC record, where there
+// is nothing. After the last name comes the first.
+func gap(records []dns.RR, name string) bool {
+	for _, rr := range records {
+		if nsec, ok := rr.(*dns.NSEC); ok && compareNames(nsec.Hdr.Name, name) < 0 &&
+			(compareNames(name, nsec.NextDomain) < 0 || compareNames(nsec.NextDomain, nsec.Hdr.Name) <= 0) {
+			return true
+		}
+	}
+	return false
 }
 
 // endregion

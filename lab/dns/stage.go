@@ -3,7 +3,6 @@ package dnslab
 import (
 	"context"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"net"
 	"strings"
@@ -41,8 +40,8 @@ type twin struct {
 	resolver resolver
 	forger   *forger
 
-	mu     sync.Mutex
-	faults []string
+	mu             sync.Mutex
+	faults, merits []string
 }
 
 func open(r *lab.Run, p Params) (*stage, error) {
@@ -95,31 +94,32 @@ func question(name string, qtype uint16) dns.Question {
 	return dns.Question{Name: dns.Fqdn(name), Qtype: qtype, Qclass: dns.ClassINET}
 }
 
-// both does the same with the twins at once.
-func (s *stage) both(ctx context.Context, do func(context.Context, *twin) error) error {
-	errs := make(chan error, 2)
-	for _, t := range []*twin{s.naive, s.careful} {
-		s.run.Go(func(ctx context.Context) error {
-			err := do(ctx, t)
-			if err != nil {
-				err = fmt.Errorf("%s: %w", t.name, err)
+// both does the same with the twins at once. One that gets no answer has failed
+// in that case; on a link that loses much that is a result.
+func (s *stage) both(ctx context.Context, what string, do func(context.Context, *twin) error) error {
+	one := func(t *twin) func(context.Context) error {
+		return func(ctx context.Context) error {
+			if err := do(ctx, t); err != nil && ctx.Err() == nil {
+				t.cell(what, false, "got no answer (%v)", err)
 			}
-			errs <- err
 			return nil
-		})
+		}
 	}
-	return errors.Join(<-errs, <-errs, ctx.Err()) // each ends with the run
+	return s.run.Together(ctx, one(s.naive), one(s.careful))
 }
 
-// cell writes how the twin fares in one case, into the table of both.
+// cell writes how the twin fares in one case, into the table of both. The text
+// goes on after "The careful resolver".
 func (t *twin) cell(what string, good bool, format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
-	if !good {
-		t.mu.Lock()
+	t.mu.Lock()
+	if good {
+		t.merits = append(t.merits, text)
+	} else {
 		t.faults = append(t.faults, text)
-		t.mu.Unlock()
 		text = "failed: " + text
 	}
+	t.mu.Unlock()
 	t.grid.Cell(what, t.name, text, nil)
 }
 
@@ -131,13 +131,14 @@ func (s *stage) conclude() {
 		t.run.Fact("questions sent again", float64(n.again), "questions")
 		t.run.Fact("answers from the cache", float64(n.cached), "answers")
 		t.mu.Lock()
-		faults := strings.Join(t.faults, "; ")
+		tone, what := lab.Good, t.merits
+		if len(t.faults) > 0 {
+			tone, what = lab.Bad, t.faults
+		}
+		text := strings.Join(what, "; ")
 		t.mu.Unlock()
-		switch {
-		case faults != "":
-			t.run.Verdict(lab.Bad, "The %s resolver %s.", t.name, faults)
-		case n.sent > 0:
-			t.run.Verdict(lab.Good, "The %s resolver gave no wrong answer.", t.name)
+		if text != "" {
+			t.run.Verdict(tone, "The %s resolver %s.", t.name, text)
 		}
 	}
 }
@@ -165,11 +166,10 @@ func (s *stage) stay(ctx context.Context) error {
 				return err
 			}
 		case <-tick.C:
-			if err := s.both(ctx, func(ctx context.Context, t *twin) error {
-				_, err := t.lookMoving(ctx)
-				return err
-			}); err != nil && ctx.Err() == nil {
-				s.run.Note("%v.", err)
+			for _, t := range []*twin{s.naive, s.careful} {
+				if _, err := t.lookMoving(ctx); err != nil && ctx.Err() == nil {
+					t.run.Note("%v.", err)
+				}
 			}
 		}
 	}

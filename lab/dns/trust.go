@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/miekg/dns"
 )
@@ -16,16 +17,20 @@ func (s *stage) trust(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.both(ctx, func(ctx context.Context, t *twin) error { return t.completeness(ctx) }); err != nil {
-		return err
+	for _, test := range []struct {
+		what string
+		do   func(context.Context, *twin) error
+	}{
+		{"a large answer", func(ctx context.Context, t *twin) error { return t.completeness(ctx) }},
+		{"whose address", func(ctx context.Context, t *twin) error { return t.claims(ctx, addr) }},
+		{"an altered record", func(ctx context.Context, t *twin) error { return t.alterations(ctx) }},
+		{"a forged answer", func(ctx context.Context, t *twin) error { return t.forgeries(ctx, s.p.Forged) }},
+	} {
+		if err := s.both(ctx, test.what, test.do); err != nil {
+			return err
+		}
 	}
-	if err := s.both(ctx, func(ctx context.Context, t *twin) error { return t.claims(ctx, addr) }); err != nil {
-		return err
-	}
-	if err := s.both(ctx, func(ctx context.Context, t *twin) error { return t.alterations(ctx) }); err != nil {
-		return err
-	}
-	return s.both(ctx, func(ctx context.Context, t *twin) error { return t.forgeries(ctx, s.p.Forged) })
+	return nil
 }
 
 // completeness asks for more than a datagram holds.
@@ -41,7 +46,7 @@ func (t *twin) completeness(ctx context.Context) error {
 		t.cell("a large answer", false, "has %d of %d records of a large answer and does not know it", got, bigRecords)
 		return nil
 	}
-	t.cell("a large answer", true, "%d of %d records", got, bigRecords)
+	t.cell("a large answer", true, "has %d of %d records of a large answer", got, bigRecords)
 	return nil
 }
 
@@ -51,8 +56,9 @@ func (t *twin) claims(ctx context.Context, addr netip.Addr) error {
 	if err != nil {
 		return err
 	}
+	name = strings.TrimSuffix(name, ".")
 	if name == "" {
-		t.cell("whose address", true, "%s has no name", addr)
+		t.cell("whose address", true, "finds no name for %s", addr)
 		return nil
 	}
 	// The judge here is the zone itself.
@@ -66,9 +72,9 @@ func (t *twin) claims(ctx context.Context, addr netip.Addr) error {
 	case believed && !holds:
 		t.cell("whose address", false, "believes that %s is %s, as it says itself", addr, name)
 	case believed:
-		t.cell("whose address", true, "%s is %s", addr, name)
+		t.cell("whose address", true, "believes that %s is %s, since both say so", addr, name)
 	default:
-		t.cell("whose address", true, "%s says it is %s, which has other addresses", addr, name)
+		t.cell("whose address", true, "does not believe that %s is %s, which has other addresses", addr, name)
 	}
 	return nil
 }
@@ -115,10 +121,14 @@ func (t *twin) alterations(ctx context.Context) error {
 		if len(records) == 0 {
 			records = m.Ns
 		}
-		if err := validate(records, keys.Answer, anchor); err != nil {
+		err = validate(records, keys.Answer, anchor)
+		if err == nil && m.Rcode == dns.RcodeNameError {
+			err = deniedBy(m.Ns, q.Name)
+		}
+		if err != nil {
 			t.run.Note("%s %s: not proven, %v. What it says is not used.", typeName(q.Qtype), q.Name, err)
 			if q.Name == alteredName {
-				t.cell("an altered record", true, "refused: its signature is of something else")
+				t.cell("an altered record", true, "refuses an altered record, as its signature is of something else")
 			}
 			continue
 		}
@@ -164,6 +174,6 @@ func (t *twin) forgeries(ctx context.Context, count int) error {
 		t.cell("a forged answer", false, "sends people to %s, as a forger wants it", forgedAddress)
 		return nil
 	}
-	t.cell("a forged answer", true, "%d refused, the true one taken", n.refused-before.refused)
+	t.cell("a forged answer", true, "refuses %d forged answers and takes the true one", n.refused-before.refused)
 	return nil
 }
