@@ -139,7 +139,7 @@ func run(ctx context.Context, p Params, r *lab.Run) error {
 	if err != nil {
 		return err
 	}
-	defer s.conclude() // however it ends, what was measured is told
+	defer s.facts() // however it ends, what was measured is told
 	for _, part := range []struct {
 		name string
 		do   func(context.Context) error
@@ -160,6 +160,7 @@ func run(ctx context.Context, p Params, r *lab.Run) error {
 			r.Note("%s: %v.", part.name, err) // on a link that loses much, a result
 		}
 	}
-	s.conclude()
+	s.naive.verdict()
+	s.careful.verdict()
 	return s.stay(ctx)
 }

@@ -240,9 +240,9 @@ func TestOtherServersAreCompared(t *testing.T) {
 	for cell, want := range map[string]string{
 		"198.51.100.1 UDP":     "3 records",
 		"198.51.100.1 TCP":     "3 records",
-		"127.0.0.1 UDP":        "failed: connecting to 127.0.0.1 is not allowed here",
-		"127.0.0.1 TLS (DoT)":  "failed: connecting to 127.0.0.1 is not allowed here",
-		"10.0.0.1 HTTPS (DoH)": "failed: connecting to 10.0.0.1 is not allowed here",
+		"127.0.0.1 UDP":        "failed (connecting to 127.0.0.1 is not allowed here",
+		"127.0.0.1 TLS (DoT)":  "failed (connecting to 127.0.0.1 is not allowed here",
+		"10.0.0.1 HTTPS (DoH)": "failed (connecting to 10.0.0.1 is not allowed here",
 	} {
 		if !strings.HasPrefix(cells[cell], want) {
 			t.Errorf("%s: %q, want %q", cell, cells[cell], want)

@@ -97,6 +97,8 @@ func question(name string, qtype uint16) dns.Question {
 // both does the same with the twins at once. One that gets no answer has failed
 // in that case; on a link that loses much that is a result.
 func (s *stage) both(ctx context.Context, what string, do func(context.Context, *twin) error) error {
+	s.run.Cell(what, s.naive.name, "…", nil)
+	s.run.Cell(what, s.careful.name, "…", nil)
 	one := func(t *twin) func(context.Context) error {
 		return func(ctx context.Context) error {
 			if err := do(ctx, t); err != nil && ctx.Err() == nil {
@@ -117,29 +119,33 @@ func (t *twin) cell(what string, good bool, format string, args ...any) {
 		t.merits = append(t.merits, text)
 	} else {
 		t.faults = append(t.faults, text)
-		text = "failed: " + text
+		text = "failed (" + text + ")"
 	}
 	t.mu.Unlock()
 	t.grid.Cell(what, t.name, text, nil)
 }
 
-// conclude says what the run came to.
-func (s *stage) conclude() {
+// facts are what the twins did in all.
+func (s *stage) facts() {
 	for _, t := range []*twin{s.naive, s.careful} {
 		n := t.resolver.counted()
 		t.run.Fact("questions sent", float64(n.sent), "questions")
 		t.run.Fact("questions sent again", float64(n.again), "questions")
 		t.run.Fact("answers from the cache", float64(n.cached), "answers")
-		t.mu.Lock()
-		tone, what := lab.Good, t.merits
-		if len(t.faults) > 0 {
-			tone, what = lab.Bad, t.faults
-		}
-		text := strings.Join(what, "; ")
-		t.mu.Unlock()
-		if text != "" {
-			t.run.Verdict(tone, "The %s resolver %s.", t.name, text)
-		}
+	}
+}
+
+// verdict says what each twin's cases come to.
+func (t *twin) verdict() {
+	t.mu.Lock()
+	tone, what := lab.Good, t.merits
+	if len(t.faults) > 0 {
+		tone, what = lab.Bad, t.faults
+	}
+	text := strings.Join(what, "; ")
+	t.mu.Unlock()
+	if text != "" {
+		t.run.Verdict(tone, "The %s resolver %s.", t.name, text)
 	}
 }
 

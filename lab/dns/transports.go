@@ -29,7 +29,7 @@ func (s *stage) transports(ctx context.Context) error {
 				return ctx.Err()
 			}
 			if err != nil {
-				grid.Cell(to.name, over.String(), "failed: "+reason(err), nil)
+				grid.Cell(to.name, over.String(), "failed ("+reason(err)+")", nil)
 				continue
 			}
 			grid.Cell(to.name, over.String(), fmt.Sprintf("%s, %.1f ms", outcome(m), ms(took)), map[string]string{"records": list(m.Answer)})
@@ -59,7 +59,7 @@ func (s *stage) askTwice(ctx context.Context, to place, over Transport) (m *dns.
 	defer w.close()
 	for _, which := range []string{"first", "second"} {
 		ctx, cancel := context.WithTimeout(ctx, time.Duration(s.p.Tries)*s.p.Wait)
-		end := t.run.Begin(trace.DNS, over.String(), which+" answer of "+to.name)
+		end := t.run.Begin(trace.DNS, clientName, fmt.Sprintf("%s: %s answer of %s", over, which, to.name))
 		begin := time.Now()
 		m, err = ask(ctx, t.run, to.lane, w, over, newQuery(question(s.p.Name, dns.StringToType[s.p.Type]), s.p.Datagram, false))
 		cancel()
