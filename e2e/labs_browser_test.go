@@ -56,6 +56,7 @@ func TestEveryLabInABrowser(t *testing.T) {
 		"/labs/slow-network":  "size=50",
 		"/labs/hole-punching": "tries=2",
 		"/labs/nat-matrix":    "pace=100",
+		"/labs/webrtc":        "compare=trickle",
 	}
 	for _, path := range s.labLinks() {
 		for _, network := range []string{"loopback", "link"} {

@@ -45,8 +45,24 @@ type Packet struct {
 	// Attrs are details: ports, flags, seq, ack, win, len, ttl, options.
 	// The map is the receiver's to keep.
 	Attrs map[string]string
+	// Chunks are the pieces of messages in it, where SCTP could be read.
+	Chunks []Chunk
 	// Data is the whole IP packet. It is the receiver's to keep.
 	Data []byte
+}
+
+// Chunk is a piece of a message on an SCTP stream, which is what a data channel is.
+type Chunk struct {
+	Stream    uint16
+	Unordered bool
+	// Message numbers those of a stream, ordered and unordered ones each from 0. It is of
+	// 16 bits only where the two sides did not agree on I-DATA (RFC 8260).
+	Message uint32
+	// Number is that of the chunk, from 1; it is the same when it is sent again.
+	Number uint32
+	// First and Last tell that a message begins and ends with it.
+	First, Last bool
+	Size        int // bytes of the message
 }
 
 // Took is how long the packet is on its way, the time in the queue included; 0 if it is lost.

@@ -127,9 +127,17 @@ func (r reading) describeData(name string, flags byte, b, data []byte, again boo
 	default:
 		state.end[r.dir] = tsn + 1
 	}
-	r.Attrs["stream"], r.Attrs["tsn"] = strconv.Itoa(int(stream)), strconv.FormatUint(uint64(tsn-state.before[r.dir]), 10)
+	c := Chunk{
+		Stream: stream, Unordered: flags&dataUnordered != 0, Message: uint32(binary.BigEndian.Uint16(b[10:])),
+		Number: tsn - state.before[r.dir], First: first, Last: flags&dataEnds != 0, Size: len(data),
+	}
+	if len(b)-len(data) == idataHeader {
+		c.Message = binary.BigEndian.Uint32(b[12:])
+	}
+	r.Chunks = append(r.Chunks, c)
+	r.Attrs["stream"], r.Attrs["tsn"] = strconv.Itoa(int(stream)), strconv.FormatUint(uint64(c.Number), 10)
 	r.Attrs["order"] = "ordered"
-	if flags&dataUnordered != 0 {
+	if c.Unordered {
 		r.Attrs["order"] = "unordered"
 	}
 	if ppid == ppidControl && first && len(data) > 0 {
@@ -139,10 +147,10 @@ func (r reading) describeData(name string, flags byte, b, data []byte, again boo
 		r.Attrs["payload"] = preview(data)
 	}
 	piece := ""
-	if flags&(dataBegins|dataEnds) != dataBegins|dataEnds {
+	if !c.First || !c.Last {
 		piece = ", a piece"
 	}
-	return fmt.Sprintf("%s %d, stream %d (%d B%s)", name, tsn-state.before[r.dir], stream, len(data), piece)
+	return fmt.Sprintf("%s %d, stream %d (%d B%s)", name, c.Number, stream, len(data), piece)
 }
 
 // describeDCEP names what opens a data channel, RFC 8832 section 5.

@@ -21,6 +21,7 @@ import (
 	tcpserver "peerlab/lab/tcp-server"
 	"peerlab/lab/throttle"
 	"peerlab/lab/udp"
+	"peerlab/lab/webrtc"
 )
 
 // labs is the list of labs, one line each.
@@ -38,6 +39,7 @@ func labs() []func() (*lab.Lab, error) {
 		slownetwork.Lab,
 		natmatrix.Lab,
 		holepunching.Lab,
+		webrtc.Lab,
 	}
 }
 
