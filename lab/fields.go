@@ -61,7 +61,11 @@ func fieldOf(sf reflect.StructField) (field, error) {
 		Name: tag("lab"), Label: tag("label"), Help: tag("help"), Unit: tag("unit"), Default: tag("default"),
 		Min: tag("min"), Max: tag("max"), Step: tag("step"), OneOf: strings.Fields(tag("oneof")),
 	}}
+	on := tag("on")
+	f.OnLink = on == string(Link)
 	switch {
+	case on != "" && !f.OnLink:
+		return f, fmt.Errorf("the on tag is %q: link is all it can be", on)
 	case !sf.IsExported():
 		return f, errors.New("is not exported")
 	case !slug.MatchString(f.Name):

@@ -19,6 +19,12 @@ type Dialer interface {
 	DialContext(ctx context.Context, network, address string) (net.Conn, error)
 }
 
+// PacketListener opens a UDP socket by which the outside is reached, where a
+// Dialer would go. A Runner's outside dialer may be one.
+type PacketListener interface {
+	ListenPacket(ctx context.Context) (net.PacketConn, error)
+}
+
 // Host is one machine of a run, and a lane of its record.
 //
 // On the link it is a host of the emulated network, with an address of its own
@@ -198,6 +204,25 @@ func anyPort(at string) string {
 		return at
 	}
 	return net.JoinHostPort(host, "0")
+}
+
+// ListenOutside opens a UDP socket, at any port, that reaches what the Runner's
+// outside dialer allows, for a lab with Info.Outside. The error is ErrNotOurs
+// where there is none, and on the link, where there is no outside.
+func (h *Host) ListenOutside(ctx context.Context) (net.PacketConn, error) {
+	outside, ok := h.run.outside.(PacketListener)
+	if !ok || h.sim != nil || !h.run.settings.lab.Outside {
+		return nil, fmt.Errorf("%s listens to the outside: %w", h.name, ErrNotOurs)
+	}
+	var pc net.PacketConn
+	err := h.run.sockets.open(func() (err error) {
+		pc, err = outside.ListenPacket(ctx)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s listens to the outside: %w", h.name, err)
+	}
+	return h.run.sockets.packetConn(pc, "udp", h.run.lane(h.name), "0", false)
 }
 
 // listenAddress works out where to listen, and under which port that is known.

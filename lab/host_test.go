@@ -217,6 +217,9 @@ func TestAHostOnTheLoopbackReachesNothingButItsRun(t *testing.T) {
 		if _, err := pc.WriteTo([]byte("x"), stranger.LocalAddr()); !errors.Is(err, lab.ErrNotOurs) {
 			t.Errorf("a datagram to a stranger: %v", err)
 		}
+		if _, err := client.ListenOutside(ctx); !errors.Is(err, lab.ErrNotOurs) {
+			t.Errorf("a socket to the outside, unasked: %v", err)
+		}
 		return nil
 	})
 	wantOutcome(t, start(t, newRunner(t, lab.Config{Labs: []*lab.Lab{l}}), "echo", nil), lab.Finished, "")
@@ -232,6 +235,8 @@ func (l *lift) DialContext(_ context.Context, network, address string) (net.Conn
 	return nil, errLift
 }
 
+func (l *lift) ListenPacket(context.Context) (net.PacketConn, error) { return nil, errLift }
+
 func TestALabForTheOutsideGoesThroughTheRunnersDialer(t *testing.T) {
 	i, out := info(), &lift{}
 	i.Outside = true
@@ -242,6 +247,9 @@ func TestALabForTheOutsideGoesThroughTheRunnersDialer(t *testing.T) {
 		}
 		if _, err := client.DialContext(ctx, "tcp", "example.org:443"); !errors.Is(err, errLift) {
 			t.Errorf("outside: %v", err)
+		}
+		if _, err := client.ListenOutside(ctx); !errors.Is(err, errLift) {
+			t.Errorf("a socket to the outside: %v", err)
 		}
 		c, err := client.DialContext(ctx, "tcp", "server:80")
 		if err != nil {

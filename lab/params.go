@@ -34,7 +34,8 @@ const (
 //
 // Field types are int, float64, bool, string (or a type made of one of these)
 // and time.Duration. Every number has a max, and a min which is 0 if not told;
-// every string has either oneof or maxlen. A default not told is the zero
+// every string has either oneof or maxlen. What means nothing on the loopback is
+// marked on:"link". A default not told is the zero
 // value, of oneof the first; it has to be within the bounds.
 type Param struct {
 	// Name is the key in the form and the query. Label is for people, Help a

@@ -198,6 +198,9 @@ func TestBadTagsAreErrors(t *testing.T) {
 		"step \"0\"": made[struct {
 			A int `lab:"a" label:"A" max:"2" step:"0"`
 		}](),
+		"link is all it can be": made[struct {
+			A int `lab:"a" label:"A" max:"3" on:"moon"`
+		}](),
 		"oneof, or maxlen": made[struct {
 			A string `lab:"a" label:"A"`
 		}](),

@@ -45,7 +45,7 @@ func newLabForm(l *lab.Lab, values url.Values, bad *lab.ParamError) labForm {
 		switch {
 		case p.Name == "network":
 			form.Network = &f
-		case p.OnLink:
+		case p.OnLink && p.Common:
 			form.Link = append(form.Link, f)
 		case p.Common:
 			form.Rest = append(form.Rest, f)
