@@ -41,7 +41,7 @@ func NewChecker(cfg CheckerConfig) (*Checker, error) {
 		return nil, fmt.Errorf("address check: %d STUN servers, wanted up to %d", len(cfg.STUNServers), maxSTUNServers)
 	}
 	for _, server := range cfg.STUNServers {
-		if _, _, err := splitServer(server); err != nil {
+		if _, _, err := ParseServer(server); err != nil {
 			return nil, fmt.Errorf("address check: %w", err)
 		}
 	}

@@ -192,8 +192,8 @@ func (d *discoverer) choose(answers []Test) *Test {
 		if !t.Answered() {
 			continue
 		}
-		if other := t.other; other.IsValid() && other.Port() != t.Asked.Port() && sameScope(other.Addr(), t.Asked.Addr()) {
-			d.found.Other = other
+		if t.offers() {
+			d.found.Other = t.other
 			return t
 		}
 		if first == nil {
@@ -203,8 +203,13 @@ func (d *discoverer) choose(answers []Test) *Test {
 	return first
 }
 
-func sameScope(a, b netip.Addr) bool {
-	return guard.Classify(a).Scope() == guard.Classify(b).Scope()
+// offers tells whether the server has another address or port that may be asked. It
+// must not have packets sent to networks that are not its own, or to low ports,
+// where what is no STUN server could take offence.
+func (t Test) offers() bool {
+	const lowest = 1024
+	return t.other.IsValid() && t.other.Port() != t.Asked.Port() && t.other.Port() >= lowest &&
+		guard.Classify(t.other.Addr()).Scope() == guard.Classify(t.Asked.Addr()).Scope()
 }
 
 // askCorners asks how the host is seen from the server's other ports and addresses.
@@ -255,6 +260,10 @@ func (d *discoverer) askChanges(ctx context.Context, server netip.AddrPort) (c c
 
 // silent judges when no server has answered.
 func (d *discoverer) silent(ctx context.Context) {
+	if !slices.ContainsFunc(d.tests, func(t Test) bool { return t.Sent > 0 }) {
+		d.found.Untold = []string{fmt.Sprintf("No request could be sent: %s.", cleanTo(d.tests[0].Error, maxError))}
+		return
+	}
 	if d.cfg.Dial == nil {
 		d.found.Untold = []string{"No STUN server answered: they may be down, UDP may be blocked, or there is no way to the internet from here."}
 		return

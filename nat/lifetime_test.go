@@ -106,7 +106,7 @@ func TestALifetimeTakesAServerThatHelps(t *testing.T) {
 // An OTHER-ADDRESS is not an order to send anywhere.
 func TestAServerCantSendUsIntoAnotherNetwork(t *testing.T) {
 	t.Parallel()
-	for _, other := range []string{"10.0.0.1:53", "127.0.0.1:3479", "224.0.0.1:3479", "0.0.0.0:3479", "203.0.113.9:3478"} {
+	for _, other := range []string{"10.0.0.1:53", "127.0.0.1:3479", "224.0.0.1:3479", "0.0.0.0:3479", "203.0.113.9:3478", "203.0.113.9:53"} {
 		in := newInternet(t)
 		at := netip.MustParseAddrPort(other)
 		server := in.answering(in.servers[0], func(_ *stun.Message, from netip.AddrPort) []stun.Setter {

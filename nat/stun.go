@@ -40,7 +40,7 @@ func ExternalBySTUN(ctx context.Context, servers []string) (netip.AddrPort, erro
 		return netip.AddrPort{}, fmt.Errorf("%d STUN servers, wanted 1 to %d", len(servers), maxSTUNServers)
 	}
 	for _, server := range servers {
-		if _, _, err := splitServer(server); err != nil {
+		if _, _, err := ParseServer(server); err != nil {
 			return netip.AddrPort{}, err
 		}
 	}
@@ -75,8 +75,9 @@ func ExternalBySTUN(ctx context.Context, servers []string) (netip.AddrPort, erro
 	return netip.AddrPort{}, fmt.Errorf("%w: %s", ErrNoSTUNAnswer, strings.Join(failures, "; "))
 }
 
-// splitServer takes a server's name apart; a port left out is 3478 (RFC 7064).
-func splitServer(server string) (host, port string, err error) {
+// ParseServer takes a server's name apart: "host", "host:port" or
+// "stun:host:port"; a port left out is 3478 (RFC 7064).
+func ParseServer(server string) (host, port string, err error) {
 	s := strings.TrimPrefix(server, "stun:")
 	host, port, err = net.SplitHostPort(s)
 	if err != nil {
@@ -93,7 +94,7 @@ func splitServer(server string) (host, port string, err error) {
 
 // askServer resolves one server and asks it from a socket of its own.
 func askServer(ctx context.Context, server string) (netip.AddrPort, error) {
-	host, port, err := splitServer(server)
+	host, port, err := ParseServer(server)
 	if err != nil {
 		return netip.AddrPort{}, err
 	}
@@ -101,7 +102,7 @@ func askServer(ctx context.Context, server string) (netip.AddrPort, error) {
 	if err != nil {
 		return netip.AddrPort{}, fmt.Errorf("STUN server %s: %w", server, err)
 	}
-	number, _ := strconv.ParseUint(port, 10, 16) // checked by splitServer
+	number, _ := strconv.ParseUint(port, 10, 16) // checked by ParseServer
 	var to []netip.AddrPort
 	for _, a := range addrs[:min(len(addrs), maxPerName)] {
 		to = append(to, netip.AddrPortFrom(a.Unmap(), uint16(number)))

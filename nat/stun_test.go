@@ -187,7 +187,7 @@ func TestSTUNServersAreChecked(t *testing.T) {
 		}
 	}
 	for server, want := range map[string]string{"stun.example": "stun.example 3478", "stun:stun.example:19302": "stun.example 19302", "192.0.2.1": "192.0.2.1 3478"} {
-		if host, port, err := splitServer(server); err != nil || host+" "+port != want {
+		if host, port, err := ParseServer(server); err != nil || host+" "+port != want {
 			t.Errorf("%q: %s %s, %v", server, host, port, err)
 		}
 	}

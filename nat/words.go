@@ -15,7 +15,7 @@ func (b Behavior) Words() (mapping, filtering string) {
 	switch {
 	case b.Blocked:
 		return mappingBlocked, ""
-	case b.Mapping == "":
+	case b.Mapping == "" || b.Mapping == DestinationDependent: // the latter is no word of the protocol
 		return mappingUnknown, ""
 	case !b.Translated:
 		return mappingNone, string(b.Filtering)
