@@ -57,6 +57,7 @@ func TestEveryLabInABrowser(t *testing.T) {
 		"/labs/hole-punching": "tries=2",
 		"/labs/nat-matrix":    "pace=100",
 		"/labs/webrtc":        "compare=trickle",
+		"/labs/nat-type":      "server=127.0.0.1:9999",
 	}
 	for _, path := range s.labLinks() {
 		for _, network := range []string{"loopback", "link"} {

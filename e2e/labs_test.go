@@ -31,6 +31,7 @@ func TestABadParameterIsNamedAndNothingIsRun(t *testing.T) {
 		"/labs/slow-network":  {"toxic=slicer&size=123", "toxic", `value="123"`},
 		"/labs/nat-matrix":    {"a=moon&pace=77", "a", `value="77"`},
 		"/labs/webrtc":        {"show=death&pool=7", "show", `value="7"`},
+		"/labs/nat-type":      {"server=example.org:53&life=77", "server", `value="77"`},
 		"/labs/hole-punching": {"a=cone&guesses=17", "a", `value="17"`},
 	} {
 		page := s.post(slug+"/runs", c.form, "Accept", "text/html")

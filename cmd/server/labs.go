@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"peerlab/lab/latency"
 	"peerlab/lab/multiplexing"
 	natmatrix "peerlab/lab/nat-matrix"
+	nattype "peerlab/lab/nat-type"
 	"peerlab/lab/pipelining"
 	"peerlab/lab/proxy"
 	slownetwork "peerlab/lab/slow-network"
@@ -22,10 +24,11 @@ import (
 	"peerlab/lab/throttle"
 	"peerlab/lab/udp"
 	"peerlab/lab/webrtc"
+	"peerlab/nat"
 )
 
 // labs is the list of labs, one line each.
-func labs() []func() (*lab.Lab, error) {
+func labs(f *flags, log *slog.Logger) []func() (*lab.Lab, error) {
 	return []func() (*lab.Lab, error){
 		tcpserver.Lab,
 		udp.Lab,
@@ -38,6 +41,7 @@ func labs() []func() (*lab.Lab, error) {
 		pipelining.Lab,
 		slownetwork.Lab,
 		natmatrix.Lab,
+		nattype.New(nattype.Surroundings{STUN: f.StunServers, Gateways: nat.NewFinder(log)}),
 		holepunching.Lab,
 		webrtc.Lab,
 	}
@@ -51,7 +55,7 @@ var errNoLAN = errors.New("--labs-on lan: this machine has no private IPv4 addre
 // public addresses only.
 func (a *app) buildLabs(context.Context) error {
 	cfg := lab.Config{Logger: a.log.With("part", "labs"), Outside: &guard.Dialer{Policy: guard.Public, Timeout: 10 * time.Second}}
-	for _, build := range labs() {
+	for _, build := range labs(a.flags, a.log.With("part", "nat")) {
 		l, err := build()
 		if err != nil {
 			return err
