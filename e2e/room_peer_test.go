@@ -72,6 +72,13 @@ func (c *couple) commandLinePeer(t *testing.T) {
 			t.Fatal(err)
 		}
 		bob.hears("Gopher", "Grüße from the command line")
+		// A program can find out what its NAT lets in, where a page cannot.
+		bob.WaitFor(`/^cone-like NAT\. .*Only the very ports that were sent to are let in\.$/.test([...document.querySelectorAll('[data-testid="nats"] div')].find((row) => row.querySelector('dt').textContent === 'Gopher')?.querySelector('dd').textContent)`, patience)
+		bob.WaitFor(`/^cone-like NAT/.test([...document.querySelectorAll('[data-testid="nats"] div')].find((row) => row.querySelector('dt').textContent === 'You')?.querySelector('dd').textContent)`, patience)
+		if _, err := lines.Write([]byte("/peers\n")); err != nil {
+			t.Fatal(err)
+		}
+		p.WaitLine(`^· Bob: connected\. Packets go directly, .+ NATs: ours cone or symmetric by address, port-restricted, theirs cone or symmetric by address, filtering unknown\.$`, patience)
 		// What a terminal would obey arrives without its teeth.
 		bob.says("hello \u001b[31mred")
 		p.WaitLine(`^Bob: hello \[31mred$`, patience)

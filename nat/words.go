@@ -22,3 +22,18 @@ func (b Behavior) Words() (mapping, filtering string) {
 	}
 	return string(b.Mapping), string(b.Filtering)
 }
+
+// FromWords is the Behavior that was told by these. Words that are none of them
+// tell nothing.
+func FromWords(mapping, filtering string) Behavior {
+	f := Dependence(filtering)
+	switch d := Dependence(mapping); d {
+	case mappingBlocked:
+		return Behavior{Blocked: true}
+	case mappingNone:
+		return Behavior{Mapping: EndpointIndependent, Filtering: f}
+	case EndpointIndependent, AddressDependent, AddressAndPortDependent, NotPortDependent:
+		return Behavior{Translated: true, Mapping: d, Filtering: f}
+	}
+	return Behavior{}
+}

@@ -34,6 +34,9 @@ func TestPredictionsThatTheBrowserIsHeldTo(t *testing.T) {
 	sides := everySide()
 	for _, a := range sides {
 		mapping, filtering := a.Words()
+		if back := nat.FromWords(mapping, filtering); back != a {
+			t.Errorf("%s, %s is read as %+v, want %+v", mapping, filtering, back, a)
+		}
 		now.Sides = append(now.Sides, side{mapping, filtering})
 		var stun, turn string
 		for _, b := range sides {

@@ -47,6 +47,10 @@ type Config struct {
 	RelayTransport RelayTransport
 	// Identity may be shared by several peers; nil makes one.
 	Identity *Identity
+	// MeasureNAT finds out what stands between us and the STUN servers, two ports
+	// of one; the room is told. It is called once, when the room has such servers,
+	// and nothing waits for it. Nil tells nothing.
+	MeasureNAT func(ctx context.Context, servers []string) (envelope.NAT, error)
 	// Net replaces the network of the machine, for tests on a virtual one.
 	Net transport.Net
 	// Loopback makes candidates of loopback addresses, too. A machine that

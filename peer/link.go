@@ -62,6 +62,7 @@ type Link struct {
 	state   State
 	changed chan struct{} // closed at the next change of state, then replaced
 	current *session      // the same as session, for other goroutines
+	nat     envelope.NAT  // of the remote peer, as it says
 }
 
 func newLink(p *Peer, remote envelope.Peer) *Link {

@@ -32,12 +32,14 @@ type Peer struct {
 	api      *webrtc.API
 	out      *outbox
 	log      *slog.Logger
-	closing  sync.WaitGroup // links on their way out
+	closing  sync.WaitGroup // links on their way out, and the measurement of our NAT
 
-	mu    sync.Mutex
-	self  envelope.Peer
-	links map[string]*Link
-	relay relayAccess
+	mu        sync.Mutex
+	self      envelope.Peer
+	links     map[string]*Link
+	relay     relayAccess
+	nat       envelope.NAT // our own, once it is known
+	measuring bool         // or done
 }
 
 // relayAccess is what the server gave us to reach STUN and TURN.
@@ -86,7 +88,9 @@ func (p *Peer) Run(ctx context.Context) error {
 	var sender sync.WaitGroup
 	sender.Go(func() { p.out.run(sending, p.signaler) })
 
-	err := p.receive(ctx)
+	measuring, stopMeasuring := context.WithCancel(ctx)
+	err := p.receive(ctx, measuring)
+	stopMeasuring()
 
 	for _, l := range p.Links() {
 		p.drop(l.remote.ID, "we leave", byeTime)
@@ -108,8 +112,9 @@ func (p *Peer) Run(ctx context.Context) error {
 	return err
 }
 
-// receive handles the messages of the server until there are no more.
-func (p *Peer) receive(ctx context.Context) error {
+// receive handles the messages of the server until there are no more. What is
+// measured meanwhile ends with measuring.
+func (p *Peer) receive(ctx, measuring context.Context) error {
 	for {
 		m, err := p.signaler.Receive(ctx)
 		if err != nil {
@@ -118,12 +123,14 @@ func (p *Peer) receive(ctx context.Context) error {
 		switch m := m.(type) {
 		case *envelope.Welcome:
 			p.welcome(m)
+			p.knowNAT(measuring, m)
 		case *envelope.PeerJoined:
 			p.meet(m.Peer)
 		case *envelope.PeerLeft:
 			p.drop(m.ID, m.Reason, 0)
 		case *envelope.PeerState:
 			p.log.Debug("peer state", "peer", m.ID, "state", m.State)
+			p.heardNAT(m.ID, m.NAT)
 		case *envelope.Signal:
 			if l := p.link(m.From); l != nil {
 				l.deliver(m)
@@ -160,6 +167,7 @@ func (p *Peer) welcome(w *envelope.Welcome) {
 	}
 	for _, q := range w.Peers {
 		p.meet(q)
+		p.heardNAT(q.ID, q.NAT)
 	}
 }
 

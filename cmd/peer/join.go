@@ -89,7 +89,7 @@ func (v *visit) line(text string) {
 	case strings.TrimSpace(text) == "":
 	case text == "/peers":
 		for _, l := range v.Links() {
-			v.c.say("· %s: %s. %s", printable(l.Remote().Name), l.State(), l.Path())
+			v.c.say("· %s: %s. %s%s", printable(l.Remote().Name), l.State(), l.Path(), natsOf(v.NAT(), l))
 		}
 	case len(v.Links()) == 0:
 		v.c.say("· nobody is here to read that")

@@ -60,7 +60,7 @@ func enter(ctx context.Context, url string, o *options, c *console, h peer.Handl
 	}
 	h.Link = func(*peer.Link) { v.wakeUp() }
 	v.Peer, err = peer.New(peer.Config{
-		Logger: logger, Trace: record.log(), RelayOnly: o.RelayOnly,
+		Logger: logger, Trace: record.log(), RelayOnly: o.RelayOnly, MeasureNAT: measureNAT,
 		RelayTransport: peer.RelayTransport(o.RelayTransport), Handlers: h,
 	}, client)
 	if err != nil {

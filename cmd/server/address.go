@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"sync"
 
 	"peerlab/nat"
+	"peerlab/signaling/envelope"
 )
 
 // addressWatch finds out this host's public address when asked, one question at
@@ -53,4 +55,18 @@ func (w *addressWatch) last() (*nat.Report, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.report, w.checking
+}
+
+// errNATUntold: our own STUN ports are on this side of any NAT, and others are not
+// asked because somebody invites a Go peer.
+var errNATUntold = errors.New("whether a NAT stands before this server was not found out")
+
+// nat is what a Go peer of this server tells of its NAT, from the newest report:
+// that there is none. Of one there is, too little is known to tell.
+func (w *addressWatch) nat(context.Context, []string) (envelope.NAT, error) {
+	if report, _ := w.last(); report == nil || report.Verdict.Kind != nat.Direct {
+		return envelope.NAT{}, errNATUntold
+	}
+	mapping, filtering := nat.Behavior{Mapping: nat.EndpointIndependent}.Words()
+	return envelope.NAT{Mapping: mapping, Filtering: filtering}, nil
 }

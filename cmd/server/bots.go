@@ -9,6 +9,7 @@ import (
 
 	"peerlab/peer"
 	"peerlab/signaling"
+	"peerlab/signaling/envelope"
 )
 
 const (
@@ -28,6 +29,7 @@ var (
 type bots struct {
 	hub      *signaling.Hub
 	identity *peer.Identity
+	nat      func(context.Context, []string) (envelope.NAT, error)
 	log      *slog.Logger
 	running  sync.WaitGroup
 
@@ -41,7 +43,7 @@ func (a *app) buildBots(context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.bots = &bots{hub: a.rooms, identity: identity, log: a.log.With("part", "bot"), rooms: make(map[string]bool)}
+	a.bots = &bots{hub: a.rooms, identity: identity, nat: a.address.nat, log: a.log.With("part", "bot"), rooms: make(map[string]bool)}
 	a.parts = append(a.parts, a.bots.run)
 	return nil
 }
@@ -73,7 +75,7 @@ func (b *bots) invite(ctx context.Context, room string) error {
 	}
 	go func() {
 		defer b.release(room)
-		cfg := peer.BotConfig{Config: peer.Config{Identity: b.identity, Logger: b.log}}
+		cfg := peer.BotConfig{Config: peer.Config{Identity: b.identity, MeasureNAT: b.nat, Logger: b.log}}
 		if err := peer.RunBot(life, cfg, member); err != nil && !errors.Is(err, peer.ErrServerBye) {
 			b.log.Warn("the Go peer left", "err", err)
 		}
