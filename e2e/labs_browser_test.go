@@ -48,6 +48,7 @@ func TestEveryLabInABrowser(t *testing.T) {
 		"/labs/udp":           "size=40&wait=200",
 		"/labs/tcp-pool":      "requests=2&patience=300&probe-after=20&idle=60",
 		"/labs/dns":           "lookups=4",
+		"/labs/hijack":        "pace=50",
 		"/labs/proxy":         "requests=4&load=20&rest=200",
 		"/labs/throttle":      "for=2&file=100",
 		"/labs/latency":       "warm=1&parallel=2",

@@ -23,6 +23,7 @@ func TestABadParameterIsNamedAndNothingIsRun(t *testing.T) {
 		"/labs/udp":           {"window=0&size=77", "window", `value="77"`},
 		"/labs/tcp-pool":      {"size=99&leak=7", "size", `value="7"`},
 		"/labs/dns":           {"address=moon&lookups=17", "address", `value="17"`},
+		"/labs/hijack":        {"early=99&lines=7", "early", `value="7"`},
 		"/labs/proxy":         {"load=-1&requests=17", "load", `value="17"`},
 		"/labs/throttle":      {"refill=NaN&burst=13", "refill", `value="13"`},
 		"/labs/latency":       {"think=9999999&warm=4", "think", `value="4"`},

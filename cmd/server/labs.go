@@ -11,6 +11,7 @@ import (
 	"peerlab/guard"
 	"peerlab/lab"
 	dnslab "peerlab/lab/dns"
+	"peerlab/lab/hijack"
 	holepunching "peerlab/lab/hole-punching"
 	"peerlab/lab/latency"
 	"peerlab/lab/multiplexing"
@@ -34,6 +35,7 @@ func labs(f *flags, log *slog.Logger) []func() (*lab.Lab, error) {
 		udp.Lab,
 		tcppool.Lab,
 		dnslab.Lab,
+		hijack.Lab,
 		proxy.Lab,
 		throttle.Lab,
 		latency.Lab,

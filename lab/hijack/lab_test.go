@@ -1,0 +1,137 @@
+package hijack_test
+
+import (
+	"context"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"peerlab/e2e/need"
+	"peerlab/lab"
+	"peerlab/lab/hijack"
+	"peerlab/lab/labtest"
+	"peerlab/trace"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func theLab(t testing.TB) *lab.Lab {
+	t.Helper()
+	l, err := hijack.Lab()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func TestTheContract(t *testing.T) { labtest.Check(t, theLab(t), "stay=0&pace=100") }
+
+func TestWhatIsTakenOverAndWhatIsNot(t *testing.T) {
+	for _, network := range []string{"network=loopback", "network=link&delay=5"} {
+		t.Run(network, func(t *testing.T) {
+			labtest.Settles(t, func(t testing.TB) {
+				r := labtest.Run(t, theLab(t), "stay=0&early=3&lines=5&pace=150&timeout=400&"+network)
+				for variant, want := range map[string]struct{ back, open float64 }{
+					"careful":     {8, 0},
+					"buffer-lost": {5, 1},
+				} {
+					if got := r.Fact(variant, "lines sent"); got != 8 {
+						t.Errorf("%s: %g lines sent", variant, got)
+					}
+					if got := r.Fact(variant, "lines that came back"); got != want.back {
+						t.Errorf("%s: %g lines came back, want %g", variant, got, want.back)
+					}
+					if got := r.Fact(variant, "open after Shutdown"); got != want.open {
+						t.Errorf("%s: open after Shutdown: %g", variant, got)
+					}
+					// The server's own timeouts are not those of the conversation.
+					if got := r.Fact(variant, "conversation lasted"); got < 750 {
+						t.Errorf("%s: it lasted %g ms", variant, got)
+					}
+				}
+				if got := r.Fact("deadline-left", "conversation lasted"); got < 390 || got > 700 {
+					t.Errorf("with the deadline left it lasted %g ms, want 400 or a little more", got)
+				}
+				if got := r.Fact("deadline-left", "lines that came back"); got < 3 || got > 6 {
+					t.Errorf("with the deadline left %g lines came back", got)
+				}
+			})
+		})
+	}
+}
+
+func TestEveryConnectionEndsAsHijackedButHTTP2(t *testing.T) {
+	r := labtest.Run(t, theLab(t), "stay=0&pace=50")
+	for _, variant := range []string{"careful", "buffer-lost", "deadline-left", "websocket", "rooms", "h2"} {
+		hijacked := r.Count(func(e trace.Event) bool {
+			return e.Kind == trace.State && e.From == variant+"/server" && e.Text == "hijacked"
+		})
+		if want := variant != "h2"; (hijacked > 0) != want {
+			t.Errorf("%s: %d connections are hijacked", variant, hijacked)
+		}
+	}
+	if got := r.Fact("h2", "status of the request"); got != 501 {
+		t.Errorf("HTTP/2 answers %g", got)
+	}
+	if got := r.Fact("h2", "extended CONNECT offered"); got != 0 {
+		t.Errorf("net/http offers extended CONNECT now (%g): the lesson says that it does not", got)
+	}
+	for _, name := range []string{"text frame", "continuation frame", "ping frame", "pong frame", "close frame"} {
+		if n := r.Count(func(e trace.Event) bool { return e.Kind == trace.Message && e.Name == name && e.Attrs["byte 0"] != "" }); n == 0 {
+			t.Errorf("no %s, with its bytes", name)
+		}
+	}
+	if n := r.Count(func(e trace.Event) bool { return e.From == "rooms/server" && strings.Contains(e.Text, `"welcome"`) }); n != 1 {
+		t.Errorf("the room said welcome %d times", n)
+	}
+}
+
+func TestOutsidersUpgrade(t *testing.T) {
+	need.Tool(t, "nc", "netcat-openbsd")
+	need.Tool(t, "curl", "curl")
+	r := labtest.Start(t, theLab(t), "network=loopback&stay=30&pace=0&lines=1")
+	r.Until("the end of the talks", func(e trace.Event) bool { return e.Kind == trace.Note && strings.Contains(e.Text, "try the commands") })
+	shell := func(line string) string {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		out, err := exec.CommandContext(ctx, "sh", "-c", line).Output()
+		if err != nil {
+			t.Errorf("%s: %v", line, err)
+		}
+		return string(out)
+	}
+	const upgrade = `(printf 'GET /echo HTTP/1.1\r\nHost: lab\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\nsent early\nlater\n') | nc -q 1 `
+	for variant, want := range map[string]bool{"careful": true, "buffer-lost": false} {
+		got := shell(upgrade + r.Live(variant+".host") + " " + r.Live(variant+".port"))
+		if !strings.Contains(got, "101 Switching") || strings.Contains(got, "SENT EARLY") != want {
+			t.Errorf("%s: nc sees %q", variant, got)
+		}
+	}
+	base := func(variant string) string {
+		return "http://" + r.Live(variant+".host") + ":" + r.Live(variant+".port")
+	}
+	if got := shell("curl -si " + base("careful") + "/echo"); !strings.Contains(got, "426") || !strings.Contains(got, "Upgrade: echo") {
+		t.Errorf("without an upgrade: %q", got)
+	}
+	if got := shell("curl -si --http2-prior-knowledge " + base("h2") + "/echo"); !strings.Contains(got, "501") || !strings.Contains(got, "feature not supported") {
+		t.Errorf("on HTTP/2: %q", got)
+	}
+	if got := shell("curl -si " + base("h2") + "/echo"); !strings.Contains(got, "taken over") {
+		t.Errorf("the same on HTTP/1.1: %q", got)
+	}
+	for header, want := range map[string]string{
+		"Sec-WebSocket-Version: 8": "426", "Sec-WebSocket-Key: short": "400",
+	} {
+		got := shell("curl -si -H 'Connection: Upgrade' -H 'Upgrade: websocket' -H 'Sec-WebSocket-Version: 13' -H '" + header + "' " + base("websocket") + "/")
+		if strings.Contains(header, "Version") {
+			got = shell("curl -si -H 'Connection: Upgrade' -H 'Upgrade: websocket' -H '" + header + "' " + base("websocket") + "/")
+		}
+		if !strings.Contains(got, want) {
+			t.Errorf("%s: %q", header, got)
+		}
+	}
+	r.Stop()
+}

@@ -1,0 +1,152 @@
+package hijack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+	"time"
+
+	"peerlab/lab"
+	"peerlab/trace"
+)
+
+// patience is how long a peer may be silent once a connection has been taken over.
+const patience = 10 * time.Second
+
+// handlerFunc is a handler that is told which connection it is on.
+type handlerFunc func(w http.ResponseWriter, req *http.Request)
+
+// server is one HTTP server of the lab and what is known of its connections.
+type server struct {
+	p      Params
+	name   string
+	run    *lab.Run
+	client *lab.Host
+	addr   string
+	http   *http.Server
+	listen net.Listener
+
+	mu    sync.Mutex
+	conns map[net.Conn]int      // number, by connection
+	taken map[net.Conn]struct{} // those that were taken over and are registered
+	next  int
+}
+
+func newServer(p Params, r *lab.Run, name, port string) (*server, error) {
+	host, err := r.Host("server")
+	if err != nil {
+		return nil, err
+	}
+	s := &server{p: p, name: name, run: r, conns: map[net.Conn]int{}, taken: map[net.Conn]struct{}{}}
+	if s.client, err = r.Host("client"); err != nil {
+		return nil, err
+	}
+	if s.listen, err = host.Listen("tcp", port); err != nil {
+		return nil, err
+	}
+	at, err := netip.ParseAddrPort(s.listen.Addr().String())
+	if err != nil {
+		return nil, fmt.Errorf("address of the listener: %w", err)
+	}
+	s.addr = at.String()
+	return s, nil
+}
+
+// publish tells outsiders where the server is.
+func (s *server) publish() error {
+	host, port, err := net.SplitHostPort(s.addr)
+	if err != nil {
+		return fmt.Errorf("address of the server: %w", err)
+	}
+	s.run.Live("host", host)
+	s.run.Live("port", port)
+	return nil
+}
+
+// serve begins to answer.
+func (s *server) serve(handler handlerFunc) error {
+	var protocols http.Protocols
+	protocols.SetHTTP1(true)
+	protocols.SetUnencryptedHTTP2(true)
+	s.http = &http.Server{
+		Handler: http.HandlerFunc(handler), Protocols: &protocols, MaxHeaderBytes: 8 << 10,
+		ReadTimeout: s.p.Timeout, WriteTimeout: s.p.Timeout, IdleTimeout: patience,
+		ErrorLog: log.New(io.Discard, "", 0), ConnState: s.state,
+	}
+	s.run.Go(func(ctx context.Context) error {
+		defer context.AfterFunc(ctx, func() { s.http.Close() })()
+		if err := s.http.Serve(s.listen); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("serve: %w", err)
+		}
+		return nil
+	})
+	return nil
+}
+
+// maxShown is how many connections have a row in the table of states.
+const maxShown = 20
+
+// state shows what net/http says of a connection: it ends with "hijacked",
+// because from then on net/http knows nothing.
+func (s *server) state(conn net.Conn, state http.ConnState) {
+	s.mu.Lock()
+	number, known := s.conns[conn]
+	if !known {
+		s.next++
+		number = s.next
+	}
+	s.conns[conn] = number
+	if state == http.StateClosed || state == http.StateHijacked {
+		delete(s.conns, conn)
+	}
+	s.mu.Unlock()
+	if number <= maxShown {
+		s.run.State(trace.HTTP, "server", fmt.Sprintf("connection %d", number), state.String())
+	}
+}
+
+// register remembers a connection that was taken over; net/http has forgotten it.
+func (s *server) register(conn net.Conn) (forget func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.taken[conn] = struct{}{}
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.taken, conn)
+	}
+}
+
+// closeTaken closes the connections that were registered.
+func (s *server) closeTaken() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for conn := range s.taken {
+		conn.Close()
+	}
+}
+
+// shutdown ends the server as programs do.
+func (s *server) shutdown(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if err := s.http.Shutdown(ctx); err != nil {
+		s.run.Note("%s: shutdown: %v", s.name, err)
+	}
+}
+
+// dial connects the client.
+func (s *server) dial(ctx context.Context) (net.Conn, error) {
+	conn, err := s.client.DialContext(ctx, "tcp", s.addr)
+	if err != nil {
+		return nil, fmt.Errorf("connect: %w", err)
+	}
+	conn.SetDeadline(time.Now().Add(maxTalk + patience))
+	return conn, nil
+}
