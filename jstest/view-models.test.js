@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Lanes, split } from '../static/js/run/lanes.js';
+import { Documents } from '../static/js/view/documents.js';
 import { Grids, tone } from '../static/js/view/grid.js';
 import { dump, Packets } from '../static/js/view/packets.js';
 import { figure, quantity } from '../static/js/view/quantity.js';
@@ -212,4 +213,17 @@ test('cells make a table for each variant, in the order they turn up', () => {
   assert.equal(a.cell('symmetric', 'open'), undefined);
   assert.deepEqual([b.variant, b.done], ['b', 1]);
   assert.deepEqual(['direct 1 s', 'relayed', 'failed', '…', 'directly', '12 ms'].map(tone), ['direct', 'relayed', 'failed', 'busy', 'plain', 'plain']);
+});
+
+test('lines make documents, and are no states', () => {
+  const documents = new Documents(), states = new States();
+  const line = (/** @type {string} */ from, /** @type {string} */ name, /** @type {string} */ text) => at(1, 'state', { from, name, text, attrs: { line: 'explained' } });
+  for (const e of [line('plain/offer', 'v=0', 'The version.'), line('plain/answer', 'v=0', 'The same.'), line('plain/offer', 's=-', 'No name.'), line('plain/offer', 'v=0', 'Once more.')]) {
+    assert.equal(documents.add(e), true);
+    assert.equal(states.add(e), false);
+  }
+  assert.equal(documents.add(at(2, 'state', { from: 'a', name: 'x', text: 'y' })), false);
+  assert.deepEqual(documents.all, [
+    { name: 'plain/offer', lines: [['v=0', 'Once more.'], ['s=-', 'No name.']] }, { name: 'plain/answer', lines: [['v=0', 'The same.']] },
+  ]);
 });

@@ -74,9 +74,10 @@ const (
 	Packets   View = "packets"   // messages with what was decoded of them
 	LogLines  View = "log"       // notes
 	Matrix    View = "matrix"    // the cells of Run.Cell, a table
+	Document  View = "document"  // the lines of Run.Line, with what they mean
 )
 
-var views = []View{Lanes, Waterfall, Chart, State, Packets, LogLines, Matrix}
+var views = []View{Lanes, Waterfall, Chart, State, Packets, LogLines, Matrix, Document}
 
 // Network is what lies between the hosts of a run.
 type Network string

@@ -38,3 +38,13 @@ func (r *Run) Cell(row, column, value string, more map[string]string) {
 	attrs[trace.GridAttr] = "cell"
 	r.Add(trace.Event{Kind: trace.State, Layer: trace.App, From: row, Name: column, Text: value, Attrs: attrs})
 }
+
+// Line records a line of a document that the run produced, and what it means, drawn
+// by the view Document. Lines stand in the order they turn up; the same line of a
+// document has one meaning.
+func (r *Run) Line(document, line, meaning string) {
+	r.Add(trace.Event{
+		Kind: trace.State, Layer: trace.App, From: document, Name: line, Text: meaning,
+		Attrs: map[string]string{trace.LineAttr: "explained"},
+	})
+}

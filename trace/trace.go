@@ -61,6 +61,9 @@ const (
 	VerdictAttr = "verdict"
 	// GridAttr on a State makes it a cell of a table, row From and column Name.
 	GridAttr = "grid"
+	// LineAttr on a State makes it a line (Name) of a document (From), with what it
+	// means (Text).
+	LineAttr = "line"
 )
 
 // Event is one thing that happened. Which fields are used depends on Kind.

@@ -14,6 +14,7 @@ import (
 const (
 	maxNotes    = 100
 	maxMessages = 200
+	maxTexts    = 10
 )
 
 // summary is a run for who reads it without script.
@@ -21,6 +22,7 @@ type summary struct {
 	Verdicts []verdict
 	Facts    []factCard
 	Grids    []grid
+	Texts    []document
 	Notes    []trace.Event
 	Messages []trace.Event
 	// NotesOf and MessagesOf are how many there are.
@@ -86,6 +88,25 @@ func (s *summary) addCell(e trace.Event) {
 	g.cells[[2]string{row, e.Name}] = e.Text
 }
 
+// document is a text with what its lines mean.
+type document struct {
+	Name  string
+	Lines [][2]string
+}
+
+// addLine takes a line of one.
+func (s *summary) addLine(e trace.Event) {
+	i := slices.IndexFunc(s.Texts, func(d document) bool { return d.Name == e.From })
+	if i < 0 {
+		if len(s.Texts) == maxTexts {
+			return
+		}
+		i = len(s.Texts)
+		s.Texts = append(s.Texts, document{Name: e.From})
+	}
+	s.Texts[i].Lines = append(s.Texts[i].Lines, [2]string{e.Name, e.Text})
+}
+
 // addVerdict takes the verdict of a note; a later one replaces an earlier one.
 func (s *summary) addVerdict(e trace.Event) {
 	v := verdict{e.From, e.Attrs[trace.VerdictAttr], e.Text}
@@ -121,6 +142,9 @@ func summarize(events []trace.Event) summary {
 		case trace.State:
 			if e.Attrs[trace.GridAttr] != "" {
 				s.addCell(e)
+			}
+			if e.Attrs[trace.LineAttr] != "" {
+				s.addLine(e)
 			}
 		case trace.Note:
 			if e.Attrs[trace.VerdictAttr] != "" {

@@ -220,6 +220,9 @@ func checkEvents(t testing.TB, r *Running) {
 	if slices.Contains(r.Lab.Views, lab.Matrix) && !slices.ContainsFunc(run.Events, func(e trace.Event) bool { return e.Attrs[trace.GridAttr] != "" }) {
 		t.Error("the view matrix has nothing to show: no cell in the record")
 	}
+	if slices.Contains(r.Lab.Views, lab.Document) && !slices.ContainsFunc(run.Events, func(e trace.Event) bool { return e.Attrs[trace.LineAttr] != "" }) {
+		t.Error("the view document has nothing to show: no line in the record")
+	}
 	for _, v := range r.Lab.Views {
 		if kind, known := shows[v]; known && kinds[kind] == 0 {
 			t.Errorf("the view %s has nothing to show: no %s in the record", v, kind)

@@ -40,7 +40,7 @@ func Lab() (*lab.Lab, error) {
 		Slug: "webrtc", Title: "The life of a connection", Chapter: "NAT and peer to peer", Question: 415,
 		Ask:   "What happens between the offer and the first message of a WebRTC connection, and what does it cost?",
 		Files: files,
-		Views: []lab.View{lab.Lanes, lab.Waterfall, lab.State, lab.Packets, lab.Chart, lab.LogLines},
+		Views: []lab.View{lab.Lanes, lab.Waterfall, lab.Document, lab.State, lab.Packets, lab.Chart, lab.LogLines},
 		Actions: []lab.Action{
 			{Name: "cut", Label: "Cut for a second", Help: "Nothing crosses the internet for a second."},
 			{Name: "restart", Label: "ICE restart", Help: "New names, keys and checks; the connection and its channel stay."},
@@ -108,7 +108,7 @@ func (p Params) life(ctx context.Context, r *lab.Run) error {
 		c.explain = i == 0
 		all = append(all, c.live)
 	}
-	r.Note("Under State is the offer of %s, line by line, and the answer to it.", p.twins()[0].name)
+	r.Note("Under Document is the offer of %s, line by line, and the answer to it.", p.twins()[0].name)
 	r.Go(func(ctx context.Context) error { return attend(ctx, r, calls) })
 	return r.Together(ctx, all...)
 }

@@ -183,7 +183,7 @@ func (c *call) explainer(what string) func(signal) {
 			lines = []string{"a=" + strings.TrimPrefix(s.Candidate.Candidate, "a=")}
 		}
 		for _, l := range lines {
-			c.r.State(trace.App, what, l, explain(l))
+			c.r.Line(what, l, explain(l))
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"peerlab/icesim"
 	"peerlab/lab"
 	"peerlab/netsim"
+	"peerlab/trace"
 )
 
 // internets are networks whose addresses look public (RFC 5737, and RFC 2544 for the
@@ -41,6 +42,7 @@ func newScene(r *lab.Run, name string, i int, nats bool, tap func(netsim.Packet)
 			return nil, err
 		}
 		sc.hosts[i] = h
+		sc.r.State(trace.IP, h.Name(), "address", h.Addr().String())
 	}
 	return sc, nil
 }

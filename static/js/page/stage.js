@@ -1,6 +1,7 @@
 // @ts-check
 // The views of a run and what moves through it: facts, tabs, pause and steps.
 // A view that nobody looks at is not fed; it catches up when it is chosen.
+import { DocumentView } from '../view/documentview.js';
 import { FactCards } from '../view/factcards.js';
 import { LanesView } from '../view/lanesview.js';
 import { LogView } from '../view/log.js';
@@ -11,7 +12,7 @@ import { Plots } from '../view/plots.js';
 import { StateTables } from '../view/statetables.js';
 import { Verdicts } from '../view/verdicts.js';
 import { Waterfall } from '../view/waterfall.js';
-import { isCell } from '../run/lanes.js';
+import { isCell, isLine } from '../run/lanes.js';
 import { el } from './dom.js';
 import { frames } from './frames.js';
 import { shortcutsDialog } from './stagekeys.js';
@@ -32,14 +33,14 @@ import { Transport } from './transport.js';
  */
 
 /** @type {Record<string, string>} names of views, as a lab's description has them */
-export const labels = { lanes: 'Lanes', waterfall: 'Waterfall', chart: 'Charts', state: 'State', packets: 'Packets', log: 'Log', matrix: 'Matrix' };
+export const labels = { lanes: 'Lanes', waterfall: 'Waterfall', chart: 'Charts', state: 'State', packets: 'Packets', log: 'Log', matrix: 'Matrix', document: 'Document' };
 
 /** Views that can show something of these events, the most telling first. @param {Event[]} events */
 export function viewsFor(events) {
   const has = (/** @type {(e: Event) => boolean} */ test) => events.some(test);
   return [
     has(isCell) && 'matrix', has((e) => e.kind === 'message') && 'lanes', has((e) => e.kind === 'span') && 'waterfall', has((e) => e.kind === 'sample') && 'chart',
-    has((e) => e.kind === 'state' && !isCell(e)) && 'state', has((e) => e.kind === 'message') && 'packets', 'log',
+    has((e) => e.kind === 'state' && !isCell(e) && !isLine(e)) && 'state', has(isLine) && 'document', has((e) => e.kind === 'message') && 'packets', 'log',
   ].filter((v) => typeof v === 'string');
 }
 
@@ -132,6 +133,7 @@ function make(name, panel) {
     case 'chart': return new Plots(panel);
     case 'state': return new StateTables(panel);
     case 'matrix': return new Matrix(panel);
+    case 'document': return new DocumentView(panel);
     case 'packets': return new PacketList(panel);
     case 'waterfall': {
       const more = el('div', { class: 'ladder-detail', 'aria-live': 'polite', hidden: '' });

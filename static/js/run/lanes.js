@@ -11,6 +11,9 @@ export function isPublished(event) { return event.kind === 'state' && event.from
 /** Tells a cell of the run's table, which is drawn by the view for it and no other. @param {import('../inspect/recorder.js').Event} event */
 export function isCell(event) { return event.kind === 'state' && event.attrs?.grid !== undefined; }
 
+/** Tells a line of a document, which is drawn by the view for these and no other. @param {import('../inspect/recorder.js').Event} event */
+export function isLine(event) { return event.kind === 'state' && event.attrs?.line !== undefined; }
+
 /** @param {string} lane @returns {{variant: string, name: string}} */
 export function split(lane) {
   const at = lane.indexOf('/');

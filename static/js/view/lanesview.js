@@ -1,6 +1,6 @@
 // @ts-check
 // The ladder of a lab's run: all its lanes, as they turn up.
-import { isCell, isPublished } from '../run/lanes.js';
+import { isCell, isLine, isPublished } from '../run/lanes.js';
 import { el, say } from '../page/dom.js';
 import { detail } from './detail.js';
 import { Ladder } from './ladder.js';
@@ -51,7 +51,7 @@ export class LanesView {
   /** @param {Event} event */
   push(event) {
     // Samples and facts have their own places.
-    if (event.kind === 'sample' || event.kind === 'fact' || isPublished(event) || isCell(event)) return;
+    if (event.kind === 'sample' || event.kind === 'fact' || isPublished(event) || isCell(event) || isLine(event)) return;
     this.#layers.know(event.layer ?? 'app');
     this.#events.push(event);
     if (!this.#stale) this.#ladder.push(event);

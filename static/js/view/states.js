@@ -1,6 +1,6 @@
 // @ts-check
 // From state events to what holds now: for each lane, each key with its value. No DOM.
-import { isCell, isPublished, split } from '../run/lanes.js';
+import { isCell, isLine, isPublished, split } from '../run/lanes.js';
 
 /** @typedef {import('../inspect/recorder.js').Event} Event */
 /** @typedef {{value: string, layer: string, at: number, changes: number}} Value at: milliseconds */
@@ -13,7 +13,7 @@ export class States {
 
   /** @param {Event} event */
   add(event) {
-    if (event.kind !== 'state' || isPublished(event) || isCell(event)) return false;
+    if (event.kind !== 'state' || isPublished(event) || isCell(event) || isLine(event)) return false;
     const lane = event.from ?? '', key = event.name ?? '';
     let keys = this.#lanes.get(lane);
     if (!keys) this.#lanes.set(lane, keys = new Map());
