@@ -63,6 +63,7 @@ func TestRoomPaths(t *testing.T) {
 		})
 	}
 	t.Run("symmetric and cone", c.differentNATs)
+	t.Run("symmetric and a strict cone", c.strictGoPeer)
 }
 
 // talk has two people meet, chat and exchange files.

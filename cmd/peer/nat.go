@@ -36,13 +36,13 @@ func measureNAT(ctx context.Context, servers []string) (envelope.NAT, error) {
 	return envelope.NAT{Mapping: mapping, Filtering: filtering}, nil
 }
 
-// lookUp finds the IPv4 addresses of "stun:host:port", one for each.
+// lookUp finds the IPv4 addresses of STUN servers, one for each.
 func lookUp(ctx context.Context, servers []string) ([]netip.AddrPort, error) {
 	var found []netip.AddrPort
 	for _, server := range servers {
-		host, port, err := net.SplitHostPort(strings.TrimPrefix(server, "stun:"))
+		host, port, err := nat.ParseServer(server)
 		if err != nil {
-			return nil, fmt.Errorf("STUN server %q: %w", server, err)
+			return nil, err
 		}
 		number, err := strconv.ParseUint(port, 10, 16)
 		if err != nil {
