@@ -1,6 +1,7 @@
 package nat
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -26,8 +27,9 @@ type Verdict struct {
 // Evidence is what a Verdict is made of. Zero addresses are not known.
 type Evidence struct {
 	Local  []netip.Addr // of this host's interfaces, IPv4
-	Router bool         // a router answered by UPnP
+	Router bool         // a router answered
 	UPnP   netip.Addr   // outside address of the router, by its own word; some say none
+	By     string       // the protocol that it says so by; empty is UPnP
 	STUN   netip.Addr   // ours, as the internet sees it
 }
 
@@ -69,22 +71,23 @@ func judgeRouter(e Evidence, seen bool) Verdict {
 	if seen && e.STUN != e.UPnP {
 		beyond = fmt.Sprintf(" but the internet sees %s", e.STUN)
 	}
+	by := cmp.Or(e.By, "UPnP")
 	switch {
 	case behindCarrier(e.UPnP):
-		return verdict(CGNAT, "UPnP says the router's outside address is %s%s: there's a second NAT (carrier-grade) beyond your router, "+
-			"so mapping a port on it does not make you reachable.", e.UPnP, beyond)
+		return verdict(CGNAT, "%s says the router's outside address is %s%s: there's a second NAT (carrier-grade) beyond your router, "+
+			"so mapping a port on it does not make you reachable.", by, e.UPnP, beyond)
 	case !outside(e.UPnP):
-		return verdict(DoubleNAT, "UPnP says the router's outside address is %s, a private one%s: there's a second NAT beyond your router "+
-			"(often the provider's box), so a port must be mapped on both to make you reachable.", e.UPnP, beyond)
+		return verdict(DoubleNAT, "%s says the router's outside address is %s, a private one%s: there's a second NAT beyond your router "+
+			"(often the provider's box), so a port must be mapped on both to make you reachable.", by, e.UPnP, beyond)
 	case !seen:
-		return verdict(Unknown, "UPnP says the router's outside address is %s, which looks public, but no STUN server on the internet answered "+
-			"to confirm it.", e.UPnP)
+		return verdict(Unknown, "%s says the router's outside address is %s, which looks public, but no STUN server on the internet answered "+
+			"to confirm it.", by, e.UPnP)
 	case e.STUN == e.UPnP:
 		return verdict(SingleNAT, "The router's outside address %s is the one the internet sees: there's one NAT, "+
 			"and a port mapped on it makes you reachable.", e.UPnP)
 	default:
-		return verdict(DoubleNAT, "UPnP says the router's outside address is %s%s: there's a second NAT beyond your router, or your traffic "+
-			"leaves by another way (a VPN, a second line), so mapping a port on it may not make you reachable.", e.UPnP, beyond)
+		return verdict(DoubleNAT, "%s says the router's outside address is %s%s: there's a second NAT beyond your router, or your traffic "+
+			"leaves by another way (a VPN, a second line), so mapping a port on it may not make you reachable.", by, e.UPnP, beyond)
 	}
 }
 

@@ -1,0 +1,70 @@
+package portmapping
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"peerlab/trace"
+)
+
+const (
+	notes    = "private notes" // what the next program on the port says
+	maxAfter = 20 * time.Second
+	minPace  = 200 * time.Millisecond
+)
+
+// leave ends the program, and looks from outside at what the router still lets
+// in. Meanwhile another program has taken the port: one that was for the home only.
+func (h *home) leave(ctx context.Context, g grant, to netip.AddrPort, end func() error) error {
+	if h.p.Exit == "killed" {
+		h.kill()
+	}
+	if !h.isKilled() && h.way != naive {
+		done := h.run.Begin(trace.App, laptop, "close the port")
+		if err := h.opener.shut(ctx); err != nil {
+			done(err.Error())
+			return ctx.Err()
+		}
+		done("closed")
+	}
+	ended := time.Now()
+	if err := end(); err != nil {
+		return err
+	}
+	h.run.Note("%s: the program has ended. Another one, for the home only, takes port %d.", h.way, h.p.Port)
+	endNotes, err := listen(h.run, h.laptop, h.p.Service, h.p.Port, notes)
+	if err != nil {
+		return err
+	}
+	defer endNotes()
+	return h.linger(ctx, g, to, ended)
+}
+
+// linger tries from outside until it is not let in any more, or it has seen enough.
+func (h *home) linger(ctx context.Context, g grant, to netip.AddrPort, ended time.Time) error {
+	enough, pace := 2*h.p.Pace, h.p.Pace
+	if h.isKilled() && g.lease > 0 {
+		enough = min(g.lease+time.Second, maxAfter)
+		pace = min(pace, max(enough/12, minPace)) // to see when it is over
+	}
+	tick := time.NewTicker(pace)
+	defer tick.Stop()
+	for {
+		heard := h.reach(ctx, to) == notes
+		h.reachable(heard)
+		if h.result.after = heard; !heard {
+			return ctx.Err()
+		}
+		h.result.leaked = true
+		h.result.open = time.Since(ended)
+		if time.Since(ended) > enough {
+			return ctx.Err()
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+}

@@ -1,0 +1,126 @@
+package portmapping
+
+import (
+	"net/netip"
+	"time"
+
+	"peerlab/lab"
+	"peerlab/nat"
+)
+
+// result is how it went in one home.
+type result struct {
+	failed   error
+	external netip.Addr // of the router, by its own word
+	seen     netip.Addr // of the laptop, by the internet's
+	grant    grant
+	took     time.Duration // until the port was open
+
+	before, while, after bool // reachable from outside
+	leaked               bool // the next program on the port was reached
+	tries, through       int
+	renewals, lost       int
+	open                 time.Duration // after the end of the program, as far as seen
+}
+
+// inWords names the protocol of a way.
+var inWords = map[string]string{byUPnP: "UPnP", naive: "UPnP", byPMP: "NAT-PMP"}
+
+// region double-nat
+
+// judge compares what the router says of its address with what the internet
+// sees: if they differ, there is another NAT beyond it that nobody has asked.
+func (h *home) judge() nat.Verdict {
+	return nat.Judge(nat.Evidence{
+		Local:  []netip.Addr{h.laptop.Addr()},
+		Router: h.result.external.IsValid(),
+		UPnP:   h.result.external,
+		By:     inWords[h.way],
+		STUN:   h.result.seen,
+	})
+}
+
+// endregion
+
+// facts records what was measured.
+func (h *home) facts() {
+	r, res := h.run, h.result
+	r.Fact("reachable before", truth(res.before), "of 1")
+	r.Fact("reachable while mapped", truth(res.while), "of 1")
+	r.Fact("the next program reached from outside", truth(res.leaked), "of 1")
+	if res.failed != nil {
+		return
+	}
+	r.Fact("until open", milliseconds(res.took), "ms")
+	r.Fact("packets until open", float64(h.tally.packets), "packets")
+	r.Fact("bytes until open", float64(h.tally.bytes), "B")
+	r.Fact("outside port", float64(res.grant.external), "")
+	r.Fact("lease granted", res.grant.lease.Seconds(), "s")
+	r.Fact("renewals", float64(res.renewals), "")
+	if res.tries > 0 {
+		r.Fact("tries that got through meanwhile", 100*float64(res.through)/float64(res.tries), "%")
+	}
+	r.Fact("open after the program's end", res.open.Round(10*time.Millisecond).Seconds(), "s")
+}
+
+// verdict says how it went in this home.
+func (h *home) verdict() (tone lab.Tone) {
+	defer h.facts()
+	res, kind := h.result, h.judge()
+	switch {
+	case res.failed != nil:
+		h.run.Verdict(lab.Bad, "Nothing was mapped: %v.", res.failed)
+		return lab.Bad
+	case !res.while && (kind.Kind == nat.DoubleNAT || kind.Kind == nat.CGNAT):
+		h.run.Verdict(lab.Bad, "The router has mapped the port, and nobody gets through. %s", kind.Sentence)
+		return lab.Bad
+	case !res.while:
+		h.run.Verdict(lab.Bad, "The router has mapped the port, and nobody gets through, for a reason that this run can't tell.")
+		return lab.Bad
+	case res.after:
+		h.run.Verdict(lab.Bad, "The program has ended and its mapping stands: %.1f s later strangers reached what listens on that port now. Without a lease it goes on until somebody removes it, or the router restarts.", res.open.Seconds())
+		return lab.Bad
+	case res.leaked:
+		h.run.Verdict(lab.Warn, "The program was killed and removed nothing. Its lease ran out: for %.1f s strangers reached what listens on that port now, and then no more.", res.open.Seconds())
+		return lab.Warn
+	case h.way == naive:
+		h.run.Verdict(lab.Warn, "The mapping was for ever, and the router has lost it: this program does not notice.")
+		return lab.Warn
+	}
+	h.run.Verdict(lab.Good, "Port %d of the router was open while the program ran, and closed when it ended.", res.grant.external)
+	return lab.Good
+}
+
+// conclude says what all of it comes to.
+func conclude(p Params, r *lab.Run, homes []*home) {
+	tones := map[lab.Tone]int{}
+	for _, h := range homes {
+		tones[h.verdict()]++
+	}
+	first := homes[0]
+	kind := first.judge()
+	if r.Network() == lab.Loopback {
+		r.Note("All routers of this run were simulated ones.")
+	}
+	switch {
+	case first.result.failed == nil && p.Carrier != "none" && kind.Kind != nat.SingleNAT:
+		r.Verdict(lab.Bad, "Two NATs. %s", kind.Sentence)
+	case tones[lab.Bad] > 0 && tones[lab.Bad] < len(homes):
+		r.Verdict(lab.Warn, "One NAT, and a port mapped on it is reachable. Who asks for a lease and removes the mapping leaves nothing behind; who does neither leaves a door open that the next program stands in.")
+	case tones[lab.Good] == len(homes):
+		r.Verdict(lab.Good, "%s", kind.Sentence)
+	case tones[lab.Bad] == 0:
+		r.Verdict(lab.Warn, "One NAT, and a port mapped on it is reachable. Where nobody removed the mapping, its lease bounded the damage.")
+	default:
+		r.Verdict(lab.Bad, "The door stayed open: see the sentences below.")
+	}
+}
+
+func truth(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
