@@ -55,6 +55,7 @@ func TestEveryLabInABrowser(t *testing.T) {
 		"/labs/multiplexing":  "requests=4&rounds=1",
 		"/labs/pipelining":    "requests=3",
 		"/labs/slow-network":  "size=50",
+		"/labs/port-mapping":  "pace=200&wait=200&show=protocols",
 		"/labs/hole-punching": "tries=2",
 		"/labs/nat-matrix":    "pace=100",
 		"/labs/webrtc":        "compare=trickle",

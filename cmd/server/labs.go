@@ -18,6 +18,7 @@ import (
 	natmatrix "peerlab/lab/nat-matrix"
 	nattype "peerlab/lab/nat-type"
 	"peerlab/lab/pipelining"
+	portmapping "peerlab/lab/port-mapping"
 	"peerlab/lab/proxy"
 	slownetwork "peerlab/lab/slow-network"
 	tcppool "peerlab/lab/tcp-pool"
@@ -44,6 +45,7 @@ func labs(f *flags, log *slog.Logger) []func() (*lab.Lab, error) {
 		slownetwork.Lab,
 		natmatrix.Lab,
 		nattype.New(nattype.Surroundings{STUN: f.StunServers, Gateways: nat.NewFinder(log)}),
+		portmapping.Lab,
 		holepunching.Lab,
 		webrtc.Lab,
 	}
