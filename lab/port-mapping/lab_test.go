@@ -85,11 +85,11 @@ func TestBeforeWhileAndAfter(t *testing.T) {
 func TestALeaseOutlivesAKilledProgramAndEnds(t *testing.T) {
 	t.Parallel()
 	labtest.Settles(t, func(t testing.TB) {
-		r := labtest.Run(t, theLab(t), quick+"exit=killed&lease=2")
+		r := labtest.Run(t, theLab(t), quick+"exit=killed&lease=1")
 		wanted{"the next program reached from outside": {1, 1, 1}}.check(t, r)
 		for _, way := range []string{"upnp", "nat-pmp"} {
-			if open := r.Fact(way, "open after the program's end"); open <= 0 || open > 3.5 {
-				t.Errorf("%s: open for %g s, with a lease of 2 s", way, open)
+			if open := r.Fact(way, "open after the program's end"); open <= 0 || open > 2.5 {
+				t.Errorf("%s: open for %g s, with a lease of 1 s", way, open)
 			}
 			if tone, text := verdict(r, way); tone != string(lab.Warn) || !strings.Contains(text, "lease ran out") {
 				t.Errorf("%s: %s: %s", way, tone, text)
