@@ -39,4 +39,14 @@ func TestABrowserMeasuresItsNAT(t *testing.T) {
 	router.BlockUDP(false)
 	router.SetNAT(netlab.Cone)
 	measure("not-port-dependent")
+
+	// And by the button of a run: a row of its own, and a light.
+	run := s.startRun("nat-type", "stay=60&servers=two-addresses")
+	p.Open(s.base + run.path)
+	p.Click(`[data-testid="measure-browser"]`)
+	p.WaitFor(`document.querySelector('[data-testid="visitor-said"]').textContent.includes('same port')`, patience)
+	p.WaitFor(`document.querySelector('[data-testid="verdicts"]').textContent.includes('browser-1')`, patience)
+	p.Click(`[data-testid="tab-matrix"]`)
+	p.WaitFor(`document.querySelector('[data-testid="view-matrix"]').textContent.includes('browser-1')`, patience)
+	run.stop()
 }

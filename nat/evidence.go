@@ -143,5 +143,5 @@ func (e evidence) hairpinning(b Behavior) (yes *bool, untold string) {
 	case b.Mapping == EndpointIndependent || b.Filtering == EndpointIndependent:
 		return new(false), ""
 	}
-	return nil, "Hairpinning: nothing came back, but with a mapping for each destination the NAT's own filter may be why."
+	return nil, "Hairpinning: nothing came back, but if mappings depend on the destination the NAT's own filter may be why."
 }

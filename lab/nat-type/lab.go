@@ -30,7 +30,7 @@ const (
 
 // Params are what can be asked of a run.
 type Params struct {
-	Front     string                `lab:"front" on:"link" label:"In front" oneof:"nat none udp-blocked" help:"of the emulated host; on the loopback it is what it is"`
+	Front     string                `lab:"front" on:"link" label:"In front" oneof:"nat none udp-blocked" help:"of the emulated host"`
 	Mapping   netsim.Dependence     `lab:"mapping" on:"link" label:"Mapping" default:"endpoint-independent" oneof:"endpoint-independent address-dependent address-and-port-dependent" help:"on what the outside port of a socket depends"`
 	Filtering netsim.Dependence     `lab:"filtering" on:"link" label:"Filtering" default:"address-and-port-dependent" oneof:"endpoint-independent address-dependent address-and-port-dependent" help:"whom a mapping lets in: anybody, addresses, or addresses and ports that were written to"`
 	Ports     netsim.PortAssignment `lab:"ports" on:"link" label:"Ports" oneof:"preserve sequential random" help:"how outside ports are assigned"`
@@ -78,7 +78,7 @@ func New(around Surroundings) func() (*lab.Lab, error) {
 			Visitor: "nat",
 			Actions: []lab.Action{{Name: "enough", Label: "Enough of waiting", Help: "The measurement of the lifetime ends with what it knows."}},
 			Commands: []lab.Command{
-				{Text: "turnutils_natdiscovery -m -p {itself.port} {itself.host}", Note: "The same question, from a program that we did not write (coturn): there is no NAT between this machine and itself."},
+				{Text: "turnutils_natdiscovery -m -p {itself.port} -L {itself.host} {itself.host}", Note: "The same question, from a program that we did not write (of coturn): no NAT between this machine and itself."},
 			},
 			// The emulated link first: nobody outside is asked unless somebody wants it.
 			Networks: []lab.Network{lab.Link, lab.Loopback}, Prefix: internet,

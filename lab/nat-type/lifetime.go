@@ -27,7 +27,7 @@ func (s *session) lifetime(ctx context.Context, of subject, server netip.AddrPor
 			if w.Below > 0 {
 				of.run.Sample(trace.ICE, client, "gone after", w.Below.Seconds(), "s")
 			}
-			of.run.State(trace.ICE, "found", "lifetime", between(w.Lifetime))
+			of.run.State(trace.ICE, client, "found: lifetime", between(w.Lifetime))
 		},
 	})
 	end(between(got))

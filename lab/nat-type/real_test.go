@@ -7,11 +7,13 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"os/exec"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"peerlab/e2e/need"
 	"peerlab/guard"
 	"peerlab/lab"
 	"peerlab/lab/labtest"
@@ -138,6 +140,28 @@ func TestOnlyTheOwnerGoesOutside(t *testing.T) {
 			t.Errorf("%s %q", tone, text)
 		}
 	})
+}
+
+// What the page offers to type works, with a program of others.
+func TestTheCommandOfThePage(t *testing.T) {
+	t.Parallel()
+	need.Tool(t, "turnutils_natdiscovery", "coturn")
+	l := theLab(t)
+	r := labtest.Start(t, l, "network=loopback&stay=60&duration=60")
+	r.Live("itself.port")
+	r.Live("itself.host")
+	command, ok := l.Commands[0].Fill(r.Record.Live())
+	if !ok {
+		t.Fatalf("not filled in: %s", command)
+	}
+	words := strings.Fields(command)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, words[0], words[1:]...).CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "No NAT!") {
+		t.Errorf("%s: %v\n%s", command, err, out)
+	}
+	r.Stop()
 }
 
 func TestTheServerIsJudgedByItsName(t *testing.T) {

@@ -81,7 +81,7 @@ func (s subject) facts(d nat.Discovery) {
 	s.run.Fact("requests sent", float64(sent), "packets")
 	var says []string
 	for _, property := range properties(d.Behavior) {
-		s.run.State(trace.ICE, "found", property[0], property[1])
+		s.run.State(trace.ICE, client, "found: "+property[0], property[1])
 		says = append(says, property[0]+": "+property[1])
 	}
 	s.run.Note("Found: %s.", strings.Join(says, "; "))
