@@ -12,6 +12,7 @@ import (
 	"peerlab/lab"
 	dnslab "peerlab/lab/dns"
 	"peerlab/lab/hijack"
+	"peerlab/lab/deadlines"
 	holepunching "peerlab/lab/hole-punching"
 	"peerlab/lab/latency"
 	"peerlab/lab/multiplexing"
@@ -37,6 +38,7 @@ func labs(f *flags, log *slog.Logger) []func() (*lab.Lab, error) {
 		tcppool.Lab,
 		dnslab.Lab,
 		hijack.Lab,
+		deadlines.Lab,
 		proxy.Lab,
 		throttle.Lab,
 		latency.Lab,
