@@ -47,6 +47,12 @@ type Info struct {
 	Networks []Network
 	// Duration is the default of the cap on time; 0: DefaultDuration.
 	Duration time.Duration
+	// Upload, if not nil, is a file that a visitor may send along; the run has it
+	// from Run.File.
+	Upload *Upload
+	// Captures tells that a run may have packets from elsewhere than an emulated
+	// link (see Run.Captured), whichever network is chosen.
+	Captures bool
 	// Emulates tells that a part of every run is on an emulated link, whichever
 	// network is chosen (see Run.VariantOnLink): the parameters of the link
 	// count and there are packets on both.
@@ -199,6 +205,22 @@ func (l *Lab) Params() []Param {
 // Runs tells whether the lab can run on that network.
 func (l *Lab) Runs(on Network) bool { return slices.Contains(l.Networks, on) }
 
+// FileField is the name under which a form or a refusal knows the file of Info.Upload.
+const FileField = "file"
+
+// takes tells whether a file may come along.
+func (l *Lab) takes(f *File) error {
+	switch {
+	case f == nil:
+		return nil
+	case l.Upload == nil:
+		return &ParamError{FileField, "is none of this lab"}
+	case len(f.Data) > l.Upload.Max:
+		return &ParamError{FileField, fmt.Sprintf("must be at most %d KiB", l.Upload.Max>>10)}
+	}
+	return nil
+}
+
 // action finds an action by its name.
 func (l *Lab) action(name string) (Action, bool) {
 	for _, a := range l.Actions {
@@ -240,6 +262,9 @@ func (i *Info) validate() error {
 	}
 	if i.Visitor != "" && !slug.MatchString(i.Visitor) {
 		return fmt.Errorf("no module can be named %q: Visitor is lower-case words joined by dashes", i.Visitor)
+	}
+	if u := i.Upload; u != nil && (u.Label == "" || u.Max < 1 || u.Max > MaxUpload) {
+		return fmt.Errorf("Upload needs a label, and a Max of up to %d bytes", MaxUpload)
 	}
 	for _, n := range i.Networks {
 		if n != Loopback && n != Link {

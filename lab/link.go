@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"strconv"
 
 	"peerlab/netsim"
 	"peerlab/trace"
@@ -75,21 +76,35 @@ func (r *Run) netLocked() (*netsim.Net, error) {
 // packet records one packet and keeps its bytes. The net stands still
 // meanwhile.
 func (r *Run) packet(p netsim.Packet) {
-	r.packets.add(r.variant, p)
-	r.Add(packetEvent(p))
+	n := r.packets.add(netsim.Interface{Name: r.variant, LinkType: netsim.LinkTypeRaw}, p)
+	r.Add(packetEvent(p, n))
+	if r.tap != nil {
+		r.tap(p, n)
+	}
 	if r.line != nil && r.line.Tap != nil {
 		r.line.Tap(p)
 	}
 }
 
-// packetEvent is the message that a packet is.
-func packetEvent(p netsim.Packet) trace.Event {
+// packetEvent is the message that a packet is; number is its own among those kept.
+func packetEvent(p netsim.Packet, number int) trace.Event {
 	e := trace.Event{
 		Kind: trace.Message, Layer: trace.Layer(p.Layer), From: p.From, To: p.To,
 		Name: p.Summary, Text: p.Note, Lost: p.Lost, Took: p.Took(), Attrs: p.Attrs,
 	}
 	if p.Lost {
 		e.Text = p.Why
+	}
+	return numbered(e, number)
+}
+
+// numbered says under which number the bytes of a packet are kept; none is 0.
+func numbered(e trace.Event, n int) trace.Event {
+	if n > 0 {
+		if e.Attrs == nil {
+			e.Attrs = map[string]string{}
+		}
+		e.Attrs[PacketAttr] = strconv.Itoa(n)
 	}
 	return e
 }

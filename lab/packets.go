@@ -17,9 +17,9 @@ type packets struct {
 	mu     sync.Mutex
 	list   []kept
 	bytes  int
-	left   int      // seen, but not kept
-	wires  []string // the variants that had packets: an interface each in the file
-	wireOf map[string]int
+	left   int                // seen, but not kept
+	wires  []netsim.Interface // the variants that had packets, and what else there was: one each in the file
+	wireOf map[netsim.Interface]int
 	keys   netsim.Keys // what programs on the hosts told
 }
 
@@ -32,25 +32,39 @@ type kept struct {
 // packetSize is about what one packet costs besides its bytes.
 const packetSize = 320
 
-func newPackets(bytes int) *packets { return &packets{max: bytes, wireOf: map[string]int{}} }
+func newPackets(bytes int) *packets { return &packets{max: bytes, wireOf: map[netsim.Interface]int{}} }
 
-func (p *packets) add(variant string, pkt netsim.Packet) {
+// add keeps a packet and returns its number in the file, from 1; 0 if there is
+// no room for it.
+func (p *packets) add(on netsim.Interface, pkt netsim.Packet) int {
 	pkt.Attrs, pkt.Summary, pkt.Note = nil, "", "" // these are in the event
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	size := len(pkt.Data) + packetSize
 	if p.bytes+size > p.max {
 		p.left++
-		return
+		return 0
 	}
-	wire, known := p.wireOf[variant]
+	wire, known := p.wireOf[on]
 	if !known {
 		wire = len(p.wires)
-		p.wireOf[variant] = wire
-		p.wires = append(p.wires, variant)
+		p.wireOf[on] = wire
+		p.wires = append(p.wires, on)
 	}
 	p.bytes += size
 	p.list = append(p.list, kept{wire, pkt})
+	return len(p.list)
+}
+
+// get finds a packet by its number.
+func (p *packets) get(n int) (data []byte, linkType uint16, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if n < 1 || n > len(p.list) {
+		return nil, 0, false
+	}
+	k := p.list[n-1]
+	return k.Data, p.wires[k.wire].LinkType, true
 }
 
 func (p *packets) count() (kept, left int) {
@@ -71,12 +85,15 @@ func (p *packets) write(w io.Writer) error {
 	p.mu.Lock()
 	list, wires := slices.Clip(p.list), slices.Clone(p.wires) // what is in the list never changes
 	p.mu.Unlock()
-	for i, name := range wires {
-		if name == "" {
-			wires[i] = "link"
+	for i, on := range wires {
+		if on.Name == "" {
+			wires[i].Name = "link"
 		}
 	}
-	file, err := netsim.NewPcapngWriter(w, math.MaxInt64, wires...)
+	if len(wires) == 0 {
+		wires = []netsim.Interface{{Name: "link", LinkType: netsim.LinkTypeRaw}}
+	}
+	file, err := netsim.NewPcapngWriterFor(w, math.MaxInt64, wires)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}

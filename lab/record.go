@@ -142,7 +142,7 @@ func (rec *Record) Packets() (kept, left int) { return rec.run.packets.count() }
 // WritePcapng writes the packets kept so far as a file for Wireshark. A run on
 // the loopback has none, unless its lab emulates: the error is ErrNoPackets.
 func (rec *Record) WritePcapng(w io.Writer) error {
-	if rec.Settings.Network == Loopback && !rec.Lab.Emulates {
+	if rec.Settings.Network == Loopback && !rec.Lab.Emulates && !rec.Lab.Captures {
 		return ErrNoPackets
 	}
 	if err := rec.run.packets.write(w); err != nil {

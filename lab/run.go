@@ -25,6 +25,7 @@ type Run struct {
 	*shared
 	variant string
 	line    *Emulation // nil: what the parameters ask for
+	tap     func(netsim.Packet, int)
 
 	mu    sync.Mutex
 	net   *netsim.Net // nil on the loopback, and before the first Host
@@ -45,6 +46,7 @@ type shared struct {
 	logger   *slog.Logger
 	actions  chan string
 	visits   chan Visit
+	file     *File // that came with the request
 
 	smu      sync.Mutex
 	working  int           // goroutines of Run.Go
@@ -293,6 +295,7 @@ func (r *Run) close() {
 	r.sockets.close()
 	<-idle
 	r.smu.Lock()
+	r.file = nil // nobody needs it any more
 	all := []*Run{r}
 	for _, v := range r.variants {
 		all = append(all, v)

@@ -147,6 +147,8 @@ type Client struct {
 	// Owner tells that it sits at this very machine, for labs that ask something
 	// of it that is not for everybody: see Run.Owner.
 	Owner bool
+	// File is what it brought along, for a lab with Info.Upload; nil: nothing.
+	File *File
 }
 
 // Start is StartFor somebody who is not the owner.
@@ -155,7 +157,7 @@ func (rn *Runner) Start(client netip.Addr, slug string, values url.Values) (*Rec
 }
 
 // StartFor begins a run for a client with the parameters of a form or query. It
-// does not wait for it. Errors are *ParamError, ErrNoLab, ErrBusy, ErrYourRuns
+// does not wait for it. A file that the lab does not take is a *ParamError, too. Errors are *ParamError, ErrNoLab, ErrBusy, ErrYourRuns
 // and ErrClosed; nothing was run then.
 func (rn *Runner) StartFor(client Client, slug string, values url.Values) (*Record, error) {
 	l, err := rn.Lab(slug)
@@ -164,6 +166,9 @@ func (rn *Runner) StartFor(client Client, slug string, values url.Values) (*Reco
 	}
 	settings, err := l.Parse(values)
 	if err != nil {
+		return nil, err
+	}
+	if err := l.takes(client.File); err != nil {
 		return nil, err
 	}
 	if settings.Duration > rn.cfg.MaxDuration {
@@ -181,6 +186,7 @@ func (rn *Runner) StartFor(client Client, slug string, values url.Values) (*Reco
 		return nil, limited(ErrBusy, rn.cfg.MaxRunning)
 	}
 	rec := rn.newRecord(l, settings, key, client.Owner)
+	rec.run.file = client.File
 	rn.running[key]++
 	rn.all++
 	rn.records[rec.ID] = rec

@@ -17,7 +17,8 @@ const (
 	secretsTLS     = 0x544c534b // "TLSK", a key log
 
 	byteOrderMagic = 0x1a2b3c4d
-	linkTypeRaw    = 101 // bare IP packets
+	// LinkTypeRaw is what a packet of a Net begins with: an IP header.
+	LinkTypeRaw = 101
 
 	optEnd         = 0
 	optComment     = 1
@@ -52,6 +53,23 @@ func NewPcapngWriter(w io.Writer, limit int64, interfaces ...string) (*PcapngWri
 	if len(interfaces) == 0 {
 		interfaces = []string{"link"}
 	}
+	var all []Interface
+	for _, name := range interfaces {
+		all = append(all, Interface{name, LinkTypeRaw})
+	}
+	return NewPcapngWriterFor(w, limit, all)
+}
+
+// Interface is where packets of a file were seen.
+type Interface struct {
+	Name string
+	// LinkType says what they begin with, by the numbers of pcap files.
+	LinkType uint16
+}
+
+// NewPcapngWriterFor is NewPcapngWriter for packets that were seen elsewhere
+// than on a Net, too.
+func NewPcapngWriterFor(w io.Writer, limit int64, interfaces []Interface) (*PcapngWriter, error) {
 	p := &PcapngWriter{w: w, left: limit, interfaces: len(interfaces), named: make(map[netip.Addr]bool)}
 	section := le32(nil, byteOrderMagic)
 	section = binary.LittleEndian.AppendUint16(section, 1) // version 1.0
@@ -59,11 +77,11 @@ func NewPcapngWriter(w io.Writer, limit int64, interfaces ...string) (*PcapngWri
 	section = binary.LittleEndian.AppendUint64(section, wholeLength)
 	section = option(section, optApplication, []byte("peerlab netsim"))
 	file := block(nil, blockSection, option(section, optEnd, nil))
-	for _, name := range interfaces {
-		body := binary.LittleEndian.AppendUint16(nil, linkTypeRaw)
+	for _, on := range interfaces {
+		body := binary.LittleEndian.AppendUint16(nil, on.LinkType)
 		body = binary.LittleEndian.AppendUint16(body, 0)
 		body = le32(body, 0) // no limit on what was kept of a packet
-		body = option(body, optInterface, []byte(name))
+		body = option(body, optInterface, []byte(on.Name))
 		body = option(body, optTimeUnit, []byte{nanoseconds})
 		file = block(file, blockInterface, option(body, optEnd, nil))
 	}
@@ -85,9 +103,10 @@ func (p *PcapngWriter) Write(iface int, pkt Packet) error {
 	body = le32(body, uint32(len(pkt.Data)))
 	body = le32(body, uint32(len(pkt.Data)))
 	body = pad(append(body, pkt.Data...))
-	if pkt.Lost {
+	switch {
+	case pkt.Lost:
 		body = option(body, optComment, []byte(pkt.Why))
-	} else {
+	case !pkt.Arrive.IsZero():
 		body = option(body, optComment, []byte("arrives after "+pkt.Took().String()))
 	}
 	out = block(out, blockPacket, option(body, optEnd, nil))

@@ -30,6 +30,12 @@ type Running struct {
 // as a visitor would. The run is ended with the test.
 func Start(t testing.TB, l *lab.Lab, query string) *Running {
 	t.Helper()
+	return StartFor(t, l, query, lab.Client{})
+}
+
+// StartFor is Start for somebody in particular; the address is this machine's.
+func StartFor(t testing.TB, l *lab.Lab, query string, client lab.Client) *Running {
+	t.Helper()
 	values, err := url.ParseQuery(query)
 	if err != nil {
 		t.Fatal(err)
@@ -38,7 +44,8 @@ func Start(t testing.TB, l *lab.Lab, query string) *Running {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rec, err := runner.Start(netip.AddrFrom4([4]byte{127, 0, 0, 1}), l.Slug, values)
+	client.Addr = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	rec, err := runner.StartFor(client, l.Slug, values)
 	if err != nil {
 		t.Fatalf("start %s?%s: %v", l.Slug, query, err)
 	}
