@@ -26,13 +26,14 @@ var rules = map[string][]string{
 	"nat":                {"trace", "guard"},
 	"peer":               {"signaling/envelope", "trace", "guard"},
 	"netsim":             {},
+	"dissect":            {},
 	"icesim":             {"turnsrv", "guard"},
 	"igdsim":             {"nat"},
 	"lab":                {"trace", "netsim", "guard"},
 	"lab/lesson":         {"lab"},
 	"lab/labtest":        {"lab", "lab/lesson", "trace"},
-	"lab/<slug>":         {"lab", "trace", "netsim", "procnet", "guard", "selfsigned", "icesim", "igdsim", "signaling", "turnsrv", "nat", "peer"},
-	"web":                {"signaling", "turnsrv", "nat", "peer", "trace", "static", "lab", "lab/lesson"},
+	"lab/<slug>":         {"lab", "trace", "netsim", "procnet", "guard", "selfsigned", "icesim", "igdsim", "dissect", "signaling", "turnsrv", "nat", "peer"},
+	"web":                {"signaling", "turnsrv", "nat", "peer", "trace", "static", "dissect", "lab", "lab/lesson"},
 }
 
 // rulesOf is the row for a package; a lab has the row of every lab.
@@ -59,7 +60,7 @@ var third = map[string][]string{
 	"github.com/chromedp/chromedp": {"e2e"},
 	"github.com/alecthomas/kong":   {"cmd"},
 	"gvisor.dev/gvisor":            {"netsim"},
-	"github.com/gopacket/gopacket": {"netsim"},
+	"github.com/gopacket/gopacket": {"netsim", "dissect", "lab/packets"},
 	"github.com/yuin/goldmark":     {"lab/lesson"},
 	"github.com/Shopify/toxiproxy": {"lab/slow-network"},
 	"github.com/rs/zerolog":        {"lab/slow-network"},

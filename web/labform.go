@@ -63,6 +63,9 @@ func labelOf(l *lab.Lab, name string) string {
 			return p.Label
 		}
 	}
+	if name == lab.FileField && l.Upload != nil {
+		return l.Upload.Label
+	}
 	return "“" + clip(name, 40) + "”"
 }
 

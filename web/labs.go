@@ -153,12 +153,13 @@ func (s *site) startRun(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := readForm(r); err != nil {
+	values, file, err := s.readRequest(r, l)
+	if err != nil {
 		return err
 	}
-	rec, err := s.Labs.StartFor(lab.Client{Addr: s.ClientAddr(r), Owner: s.local(r)}, l.Slug, r.PostForm)
+	rec, err := s.Labs.StartFor(lab.Client{Addr: s.ClientAddr(r), Owner: s.local(r), File: file}, l.Slug, values)
 	if err != nil {
-		return s.notStarted(w, r, l, err)
+		return s.notStarted(w, r, l, values, err)
 	}
 	if wantsJSON(r) {
 		w.Header().Set("Location", runPath(rec.ID))
@@ -181,7 +182,7 @@ func (s *site) backToLab(w http.ResponseWriter, r *http.Request) error {
 }
 
 // notStarted answers with the form again, the reason beside it.
-func (s *site) notStarted(w http.ResponseWriter, r *http.Request, l *lab.Lab, err error) error {
+func (s *site) notStarted(w http.ResponseWriter, r *http.Request, l *lab.Lab, values url.Values, err error) error {
 	var bad *lab.ParamError
 	if errors.As(err, &bad) {
 		if wantsJSON(r) {
@@ -189,7 +190,7 @@ func (s *site) notStarted(w http.ResponseWriter, r *http.Request, l *lab.Lab, er
 				"error": "Not with these parameters", "field": bad.Field, "message": sentence(labelOf(l, bad.Field) + " " + bad.Message)})
 			return nil
 		}
-		s.renderLab(w, r, http.StatusUnprocessableEntity, labPage{Lab: l, Form: newLabForm(l, r.PostForm, bad)})
+		s.renderLab(w, r, http.StatusUnprocessableEntity, labPage{Lab: l, Form: newLabForm(l, values, bad)})
 		return nil
 	}
 	f, ours := asFailure(err)
@@ -199,7 +200,7 @@ func (s *site) notStarted(w http.ResponseWriter, r *http.Request, l *lab.Lab, er
 	if f.RetryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(f.RetryAfter))
 	}
-	s.renderLab(w, r, f.Status, labPage{Lab: l, Form: newLabForm(l, r.PostForm, nil), Problem: f.Title + ". " + f.Detail})
+	s.renderLab(w, r, f.Status, labPage{Lab: l, Form: newLabForm(l, values, nil), Problem: f.Title + ". " + f.Detail})
 	return nil
 }
 

@@ -29,7 +29,7 @@ func (s *site) handle(h handler) http.Handler {
 }
 
 func (s *site) middleware(next http.Handler) http.Handler {
-	next = s.sameOrigin(next)
+	next = s.boundBody(s.sameOrigin(next))
 	next = s.knownHost(next)
 	next = headers(next)
 	next = s.recover(next)
@@ -150,7 +150,19 @@ func headers(next http.Handler) http.Handler {
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Permissions-Policy", "camera=(), microphone=(), geolocation=(), payment=(), usb=()")
 		h.Set("Cache-Control", "no-store")
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		next.ServeHTTP(w, r)
+	})
+}
+
+// boundBody lets nobody send more than a form, and with it the file that the
+// lab of the form takes.
+func (s *site) boundBody(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		limit := int64(maxBody)
+		if u := s.uploadAt(r); u != nil {
+			limit += int64(u.Max) + maxBody
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, limit)
 		next.ServeHTTP(w, r)
 	})
 }

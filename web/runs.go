@@ -170,7 +170,7 @@ func (p runPage) Lasted() string {
 func (p runPage) OnLink() bool { return p.Settings.Network == lab.Link }
 
 // HasPackets tells whether there are packets to be had.
-func (p runPage) HasPackets() bool { return p.OnLink() || p.Lab.Emulates }
+func (p runPage) HasPackets() bool { return p.OnLink() || p.Lab.Emulates || p.Lab.Captures }
 
 // Views are the names of the drawings worth offering, the most telling first.
 func (p runPage) Views() string {

@@ -87,6 +87,7 @@ type site struct {
 	Config
 	assets  assets
 	lessons map[string]*lesson.Lesson // by the slug of their lab
+	uploads chan struct{}             // a place for each that is being read
 }
 
 // New returns the handler for the whole site.
@@ -105,7 +106,7 @@ func New(cfg Config) (http.Handler, error) {
 	if err := checkVisitors(cfg.Labs); err != nil {
 		return nil, err
 	}
-	s := &site{Config: cfg, assets: assets{tree: static.Files(), hash: hash}, lessons: lessons}
+	s := &site{Config: cfg, assets: assets{tree: static.Files(), hash: hash}, lessons: lessons, uploads: make(chan struct{}, maxUploads)}
 	return s.middleware(s.routes()), nil
 }
 
@@ -126,6 +127,7 @@ func (s *site) routes() http.Handler {
 		"GET /runs":                        s.savedRuns,
 		"GET /runs/{name}":                 s.run, // an id, also with .json, .txt or .pcapng
 		"GET /runs/{id}/events":            s.runEvents,
+		"GET /runs/{id}/packets/{number}":  s.packet,
 		"POST /runs/{id}/actions/{action}": s.act,
 		"POST /runs/{id}/visitor":          s.visit,
 		"POST /runs/{id}/stop":             s.stopRun,

@@ -6,6 +6,7 @@ import { Stream } from '../run/stream.js';
 import { commands } from './commands.js';
 import { copyButtons } from './copy.js';
 import { must, say } from './dom.js';
+import { packetsOf } from './packetbytes.js';
 import { Stage } from './stage.js';
 
 /** @typedef {import('../run/stream.js').Status} Status */
@@ -16,7 +17,7 @@ const notice = must('run-notice', HTMLElement), clock = must('run-time', HTMLEle
 const player = new Player();
 const wanted = (stage.dataset.views ?? '').split(' ').filter(Boolean);
 const names = [...wanted, ...(wanted.includes('log') ? [] : ['log'])];
-new Stage(stage, player, names, names.includes(location.hash.slice(1)) ? location.hash.slice(1) : names[0]);
+new Stage(stage, player, names, names.includes(location.hash.slice(1)) ? location.hash.slice(1) : names[0], packetsOf(head.dataset.run ?? ''));
 const fill = commands();
 copyButtons(must('run-share', HTMLElement));
 Object.assign(window, { peerlab: { player } });

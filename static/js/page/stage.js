@@ -61,8 +61,11 @@ export class Stage {
   /** draws at the next frame */
   redraw = frames((elapsed) => this.#draw(elapsed));
 
-  /** @param {HTMLElement} root @param {Player} player @param {string[]} names of views @param {string} [first] */
-  constructor(root, player, names, first = names[0]) {
+  /**
+   * @param {HTMLElement} root @param {Player} player @param {string[]} names of views @param {string} [first]
+   * @param {import('../view/bytes.js').Ask} [ask] for the bytes of a packet
+   */
+  constructor(root, player, names, first = names[0], ask) {
     this.#player = player;
     const factBox = el('div', { 'data-testid': 'facts', hidden: '', role: 'region', 'aria-label': 'Results', tabindex: '0' });
     this.#facts = new FactCards(factBox);
@@ -77,7 +80,7 @@ export class Stage {
       list.append(tab);
       const panel = el('div', { id: `view-${name}`, role: 'tabpanel', 'aria-labelledby': `tab-${name}`, class: `view view-${name}`, 'data-testid': `view-${name}` });
       panel.hidden = !chosen;
-      this.#views.set(name, { view: make(name, panel), panel, fed: 0 });
+      this.#views.set(name, { view: make(name, panel, ask), panel, fed: 0 });
       return panel;
     });
     root.replaceChildren(verdictBox, factBox, list, ...panels, this.#transport.element);
@@ -126,15 +129,15 @@ function feed(view, fed, player) {
   return fed;
 }
 
-/** @param {string} name @param {HTMLElement} panel @returns {View} */
-function make(name, panel) {
+/** @param {string} name @param {HTMLElement} panel @param {import('../view/bytes.js').Ask} [ask] @returns {View} */
+function make(name, panel, ask) {
   switch (name) {
     case 'lanes': return new LanesView(panel);
     case 'chart': return new Plots(panel);
     case 'state': return new StateTables(panel);
     case 'matrix': return new Matrix(panel);
     case 'document': return new DocumentView(panel);
-    case 'packets': return new PacketList(panel);
+    case 'packets': return new PacketList(panel, ask);
     case 'waterfall': {
       const more = el('div', { class: 'ladder-detail', 'aria-live': 'polite', hidden: '' });
       const made = new Waterfall(panel, (event) => detail(more, event));

@@ -1,6 +1,7 @@
 // @ts-check
 // Every message in a line, with what was decoded of it below: a packet list.
 import { el, say } from '../page/dom.js';
+import { Bytes } from './bytes.js';
 import { detail } from './detail.js';
 import { time } from './ladder-marks.js';
 import { LongTable } from './longtable.js';
@@ -15,20 +16,28 @@ export class PacketList {
   #note = el('span', { class: 'muted', role: 'status' });
   #detail = el('div', { class: 'ladder-detail', 'aria-live': 'polite', 'data-testid': 'packet-detail' });
   #table;
+  #bytes;
   /** @type {import('./packets.js').Packet[]} */
   #shown = [];
   #of = {};
 
-  /** @param {HTMLElement} container */
-  constructor(container) {
+  /** @param {HTMLElement} container @param {import('./bytes.js').Ask} [ask] for the bytes of a packet; without, there are none to see */
+  constructor(container, ask) {
     container.append(el('div', { class: 'view-tools' }, this.#query, this.#note));
     this.#table = new LongTable(container, {
       columns: [{ title: '#', numeric: true }, { title: 'At', numeric: true }, { title: 'From', mono: true }, { title: 'To', mono: true }, { title: 'Layer' }, { title: 'What' }, { title: 'Arrives', numeric: true }],
-      label: 'Messages; arrow keys go from row to row', choose: (i) => detail(this.#detail, this.#shown[i]?.event ?? null),
+      label: 'Messages; arrow keys go from row to row', choose: (i) => this.#choose(this.#shown[i]?.event ?? null),
     });
     this.#detail.hidden = true;
     container.append(this.#detail);
+    this.#bytes = new Bytes(container, ask);
     this.#query.addEventListener('input', () => { this.#of = {}; this.#table.choose(-1); this.draw(); });
+  }
+
+  /** @param {Event|null} event */
+  #choose(event) {
+    detail(this.#detail, event);
+    this.#bytes.show(Number(event?.attrs?.packet ?? 0));
   }
 
   get count() { return this.#packets.list.length; }
