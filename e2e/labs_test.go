@@ -35,6 +35,7 @@ func TestABadParameterIsNamedAndNothingIsRun(t *testing.T) {
 		"/labs/webrtc":        {"show=death&pool=7", "show", `value="7"`},
 		"/labs/nat-type":      {"server=example.org:53&life=77", "server", `value="77"`},
 		"/labs/port-mapping":  {"carrier=moon&port=17", "carrier", `value="17"`},
+		"/labs/packets":       {"filter=tcp+port&size=17", "filter", `value="17"`},
 		"/labs/hole-punching": {"a=cone&guesses=17", "a", `value="17"`},
 	} {
 		page := s.post(slug+"/runs", c.form, "Accept", "text/html")

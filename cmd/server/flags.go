@@ -34,6 +34,7 @@ type flags struct {
 
 	MaxPeers       int            `default:"8" help:"Peers in a room, 2 to 64."`
 	LabsOn         string         `default:"loopback" enum:"loopback,lan" help:"Where labs listen for other programs: loopback (this machine only) or lan (this machine's address in the local network, for a class). Default ${default}."`
+	Capture        bool           `help:"Let visitors at this very machine capture its packets in the lab on raw packets (needs CAP_NET_RAW)."`
 	AllowedHosts   []string       `placeholder:"NAME" help:"Host names to answer to, beside IP addresses, localhost, this machine's name and the public URL's host."`
 	TrustedProxies []netip.Prefix `placeholder:"CIDR" help:"Reverse proxies whose X-Forwarded-For is believed."`
 

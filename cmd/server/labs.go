@@ -10,14 +10,15 @@ import (
 
 	"peerlab/guard"
 	"peerlab/lab"
+	"peerlab/lab/deadlines"
 	dnslab "peerlab/lab/dns"
 	"peerlab/lab/hijack"
-	"peerlab/lab/deadlines"
 	holepunching "peerlab/lab/hole-punching"
 	"peerlab/lab/latency"
 	"peerlab/lab/multiplexing"
 	natmatrix "peerlab/lab/nat-matrix"
 	nattype "peerlab/lab/nat-type"
+	"peerlab/lab/packets"
 	"peerlab/lab/pipelining"
 	portmapping "peerlab/lab/port-mapping"
 	"peerlab/lab/proxy"
@@ -39,6 +40,7 @@ func labs(f *flags, log *slog.Logger) []func() (*lab.Lab, error) {
 		dnslab.Lab,
 		hijack.Lab,
 		deadlines.Lab,
+		packets.New(f.Capture),
 		proxy.Lab,
 		throttle.Lab,
 		latency.Lab,
