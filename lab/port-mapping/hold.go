@@ -40,7 +40,7 @@ func (h *home) hold(ctx context.Context, g grant) (grant, error) {
 			continue // no answer: it is asked again
 		}
 		if !stands {
-			h.run.Note("%s: the router has lost the mapping; it is made anew.", h.way)
+			h.run.Note("The router has lost the mapping; it is made anew.")
 			h.result.lost++
 		}
 		if again, err := h.opener.open(ctx, h.p.Lease); err == nil {
@@ -111,7 +111,7 @@ func (h *home) experiment(ctx context.Context) error {
 	}
 	if err != nil {
 		h.result.failed = err
-		h.run.Note("%s: nothing could be mapped: %v.", h.way, err)
+		h.run.Note("Nothing could be mapped: %v.", err)
 		return end()
 	}
 	to := h.address(g.external)

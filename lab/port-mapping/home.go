@@ -135,6 +135,7 @@ func (h *home) startRouter() error {
 // introduce says who is where, in the order of the lanes.
 func (h *home) introduce() {
 	h.run.State(trace.IP, laptop, "address", h.laptop.Addr().String())
+	h.run.State(trace.App, router, "what it is", "simulated: UPnP (InternetGatewayDevice:1) and NAT-PMP")
 	h.run.State(trace.IP, router, "address inside", h.nat.Gateway().String())
 	h.run.State(trace.IP, router, "address outside", h.nat.External().String())
 	if h.carrier != nil {

@@ -116,6 +116,7 @@ func run(ctx context.Context, p Params, r *lab.Run) error {
 
 // simulate runs all ways at once, each in a home of its own.
 func simulate(ctx context.Context, p Params, r *lab.Run) error {
+	r.Note("Homes, NATs and routers are simulated in this server; what they say to each other is real.")
 	var homes []*home
 	var all []func(context.Context) error
 	for _, way := range p.ways() {

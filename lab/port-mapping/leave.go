@@ -32,7 +32,7 @@ func (h *home) leave(ctx context.Context, g grant, to netip.AddrPort, end func()
 	if err := end(); err != nil {
 		return err
 	}
-	h.run.Note("%s: the program has ended. Another one, for the home only, takes port %d.", h.way, h.p.Port)
+	h.run.Note("The program has ended. Another one, for the home only, takes port %d.", h.p.Port)
 	endNotes, err := listen(h.run, h.laptop, h.p.Service, h.p.Port, notes)
 	if err != nil {
 		return err

@@ -14,10 +14,13 @@ import (
 	"peerlab/trace"
 )
 
-// Lanes of the machine's own network.
+// Lanes of the machine's own network, and who asks its router. The names of the
+// simulated homes stay free, as these may have to stand in.
 const (
-	machine = "this-machine"
-	gateway = "your-router"
+	ownByUPnP = "real-upnp"
+	ownByPMP  = "real-nat-pmp"
+	machine   = "this-machine"
+	gateway   = "your-router"
 )
 
 // askOwnRouter looks for the router of this machine's own network and, if that
@@ -62,8 +65,8 @@ type own struct {
 func findOwn(ctx context.Context, r *lab.Run) []*own {
 	var upnp, pmp *own
 	var asking errgroup.Group
-	asking.Go(func() error { upnp = findByUPnP(ctx, r.Variant(byUPnP)); return nil })
-	asking.Go(func() error { pmp = findByPMP(ctx, r.Variant(byPMP)); return nil })
+	asking.Go(func() error { upnp = findByUPnP(ctx, r.Variant(ownByUPnP)); return nil })
+	asking.Go(func() error { pmp = findByPMP(ctx, r.Variant(ownByPMP)); return nil })
 	asking.Wait()
 	var found []*own
 	for _, o := range []*own{upnp, pmp} {
@@ -71,8 +74,8 @@ func findOwn(ctx context.Context, r *lab.Run) []*own {
 			found = append(found, o)
 		}
 	}
-	r.Variant(byUPnP).Fact("router answers", truth(upnp != nil), "of 1")
-	r.Variant(byPMP).Fact("router answers", truth(pmp != nil), "of 1")
+	r.Variant(ownByUPnP).Fact("router answers", truth(upnp != nil), "of 1")
+	r.Variant(ownByPMP).Fact("router answers", truth(pmp != nil), "of 1")
 	return found
 }
 
@@ -91,7 +94,7 @@ func findByUPnP(ctx context.Context, r *lab.Run) *own {
 	done(o.gw.Name + " at " + o.gw.Address.String())
 	r.State(trace.App, gateway, "name", o.gw.Name+", "+o.gw.Model)
 	r.State(trace.App, gateway, "service", o.gw.Service)
-	return &own{run: r, way: byUPnP, opener: o, local: o.gw.Local, external: external}
+	return &own{run: r, way: ownByUPnP, opener: o, local: o.gw.Local, external: external}
 }
 
 func findByPMP(ctx context.Context, r *lab.Run) *own {
@@ -112,7 +115,7 @@ func findByPMP(ctx context.Context, r *lab.Run) *own {
 			continue
 		}
 		done("it says it is " + external.String() + " outside")
-		return &own{run: r, way: byPMP, opener: o, local: at.Local, external: external}
+		return &own{run: r, way: ownByPMP, opener: o, local: at.Local, external: external}
 	}
 	return nil
 }

@@ -24,7 +24,7 @@ type result struct {
 }
 
 // inWords names the protocol of a way.
-var inWords = map[string]string{byUPnP: "UPnP", naive: "UPnP", byPMP: "NAT-PMP"}
+var inWords = map[string]string{byUPnP: "UPnP", naive: "UPnP", byPMP: "NAT-PMP", ownByUPnP: "UPnP", ownByPMP: "NAT-PMP"}
 
 // region double-nat
 
@@ -99,9 +99,6 @@ func conclude(p Params, r *lab.Run, homes []*home) {
 	}
 	first := homes[0]
 	kind := first.judge()
-	if r.Network() == lab.Loopback {
-		r.Note("All routers of this run were simulated ones.")
-	}
 	switch {
 	case first.result.failed == nil && p.Carrier != "none" && kind.Kind != nat.SingleNAT:
 		r.Verdict(lab.Bad, "Two NATs. %s", kind.Sentence)
