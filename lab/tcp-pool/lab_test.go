@@ -24,7 +24,7 @@ func theLab(t testing.TB) *lab.Lab {
 }
 
 func TestTheContract(t *testing.T) {
-	labtest.Check(t, theLab(t), "stay=0&delay=5&requests=3&patience=100&probe-after=10&idle=50&lifetime=200")
+	labtest.Check(t, theLab(t), "stay=0&delay=2&work=3&clients=4&requests=1&patience=100&probe-after=10&idle=50&lifetime=200")
 }
 
 // both networks, with scenes that are over soon.
@@ -93,12 +93,12 @@ func TestWhatEachWayComesTo(t *testing.T) {
 func TestAConnectionOfItsOwnCostsARoundTrip(t *testing.T) {
 	t.Parallel()
 	labtest.Settles(t, func(t testing.TB) {
-		r := labtest.Run(t, theLab(t), "network=link&delay=40&stay=0&requests=3&work=0&idle=50&leak=1&patience=250&probe-after=0")
-		if got := r.Fact("", "a connection of its own adds to a request"); got < 70 || got > 160 {
-			t.Errorf("%g ms more, over 40 ms each way", got)
+		r := labtest.Run(t, theLab(t), "network=link&delay=20&stay=0&requests=3&clients=3&work=0&idle=50&leak=1&patience=160&probe-after=0")
+		if got := r.Fact("", "a connection of its own adds to a request"); got < 35 || got > 80 {
+			t.Errorf("%g ms more, over 20 ms each way", got)
 		}
-		if got := r.Fact("puddle", "one request, median"); got < 80 || got > 160 {
-			t.Errorf("one request from the pool takes %g ms over 40 ms each way", got)
+		if got := r.Fact("puddle", "one request, median"); got < 40 || got > 80 {
+			t.Errorf("one request from the pool takes %g ms over 20 ms each way", got)
 		}
 	})
 }
