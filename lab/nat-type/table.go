@@ -115,11 +115,14 @@ func (t *table) visit(v lab.Visit) {
 		if v.Name != "" {
 			name = fmt.Sprintf("%s (%s)", v.Name, v.ID)
 		}
+		if len(t.names) == 0 {
+			t.run.Note("A browser hears only those whom it has asked: whom a NAT lets in besides can't be told from there.")
+		}
 		t.names[v.ID] = name
 	}
 	t.add(name, b)
 	if len(t.names) <= maxVerdicts {
 		tone, means := light(b)
-		t.run.Variant(v.ID).Verdict(tone, "%s, as its browser measured: %s. %s A browser hears only whom it has asked, so it can't tell of filtering.", name, b.Kind(), means)
+		t.run.Variant(v.ID).Verdict(tone, "%s, by its own measurement: %s. %s", name, b.Kind(), means)
 	}
 }
