@@ -81,7 +81,7 @@ func TestEveryLabInABrowser(t *testing.T) {
 				for _, tab := range tabs {
 					p.Click(`[data-testid="` + tab + `"]`)
 					view := strings.Replace(tab, "tab-", "view-", 1)
-					p.WaitFor(`document.querySelectorAll('[data-testid="`+view+`"] :is(svg > *, tr, li, canvas, [role=row])').length > 0`, patience)
+					p.WaitFor(`document.querySelectorAll('[data-testid="`+view+`"] :is(svg > *, tr, li, dt, canvas, [role=row])').length > 0`, patience)
 				}
 				for _, request := range p.Requests() {
 					if !strings.HasPrefix(request, s.base) && !strings.HasPrefix(request, "data:") && !strings.HasPrefix(request, "blob:") {

@@ -107,6 +107,14 @@ func (c *clock) total() time.Duration {
 	return c.ended[steps-1].Sub(c.begin)
 }
 
+// counted is the shortest round trip of a check, 0 if there was none, and how many
+// packets the peers sent until the last step.
+func (c *clock) counted() (rtt time.Duration, packets int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.rtt, c.packets
+}
+
 // waiting names the step that has not ended.
 func (c *clock) waiting() string {
 	c.mu.Lock()

@@ -89,7 +89,7 @@ func (p Params) compare(ctx context.Context, r *lab.Run, loads []*load, send fun
 			if err := l.settle(ctx, quiet); err != nil {
 				return fmt.Errorf("wait for the messages: %w", err)
 			}
-			l.busy()
+			l.scene.busy()
 			tell(l, l.summary(p.Patient+r.Settings().Delay))
 			return nil
 		})
@@ -99,13 +99,6 @@ func (p Params) compare(ctx context.Context, r *lab.Run, loads []*load, send fun
 	}
 	r.Note("All channels are open. From now on the line loses %g %% of the packets.", p.Losing)
 	return r.Together(ctx, moving...)
-}
-
-// busy says so if this machine was: what it does late is late on top of the link.
-func (l *load) busy() {
-	if late := l.r.Net().Stats().LateMax; late > 2*slack {
-		l.r.Note("This machine was busy: packets were handed over up to %g ms later than the link says, and ages include that.", round(late))
-	}
 }
 
 // facts tells what both comparisons measure.

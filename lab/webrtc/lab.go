@@ -8,13 +8,13 @@ import (
 	"peerlab/lab"
 )
 
-//go:embed lab.md peer.go signaling.go negotiate.go life.go sdp.go load.go summary.go delivery.go pool.go
+//go:embed lab.md peer.go signaling.go negotiate.go life.go sdp.go summary.go delivery.go pool.go
 var files embed.FS
 
 // Params are what can be asked of a run.
 type Params struct {
 	Show    string        `lab:"show" label:"Show" oneof:"life delivery pool" help:"life: from the offer to the first message; delivery: what a channel promises, under loss; pool: several channels against one"`
-	NAT     string        `lab:"nat" label:"Peers are" oneof:"home none" help:"life: home: behind a NAT each; none: on the internet itself"`
+	NAT     string        `lab:"nat" label:"NAT" oneof:"home none" help:"life: home: behind a NAT each; none: on the internet itself"`
 	Compare string        `lab:"compare" label:"Compare" oneof:"all trickle verify channel retry" help:"life: what two ways to connect differ in; all: the first three at once"`
 	Retry   time.Duration `lab:"retry" label:"DTLS repeats after" default:"100" min:"20" max:"2000" unit:"ms" help:"life; the default of Pion is 1000"`
 	Outage  time.Duration `lab:"outage" label:"Outage" default:"0" max:"2000" unit:"ms" help:"life: the line is down that long, just as DTLS begins"`
@@ -109,6 +109,9 @@ func (p Params) life(ctx context.Context, r *lab.Run) error {
 		all = append(all, c.live)
 	}
 	r.Note("Under Document is the offer of %s, line by line, and the answer to it.", p.twins()[0].name)
+	for _, c := range calls {
+		c.clock.start(c.r) // in their order, not in that of goroutines
+	}
 	r.Go(func(ctx context.Context) error { return attend(ctx, r, calls) })
 	return r.Together(ctx, all...)
 }

@@ -49,6 +49,7 @@ func newCall(ctx context.Context, r *lab.Run, name string, i int, p Params, m ma
 	if err != nil {
 		return nil, err
 	}
+	c.scene.introduce("peer-a", "nat-a", "server", "nat-b", "peer-b")
 	for i, h := range c.scene.hosts {
 		pc, err := newPeer(c.r, h, m, firstPort, firstPort+1, stun) // one more to ask STUN from
 		if err != nil {
@@ -140,7 +141,6 @@ func (c *call) open(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	c.clock.start(c.r)
 	if err := a.offer(ctx, false); err != nil {
 		return err
 	}
@@ -196,7 +196,9 @@ func round1(v float64) float64 { return math.Round(v*10) / 10 }
 
 // tell records what the steps took, in time and in round trips.
 func (c *call) tell() {
-	rtt, total := c.clock.rtt, c.clock.total()
+	rtt, packets := c.clock.counted()
+	total := c.clock.total()
+	c.scene.busy()
 	c.r.Fact("until the first message", round(total), "ms")
 	counts := rtt >= countable
 	trips := func(d time.Duration) float64 { return round1(float64(d) / float64(rtt)) }
@@ -204,7 +206,7 @@ func (c *call) tell() {
 		c.r.Fact("round trips until the first message", trips(total), "round trips")
 		c.r.Fact("shortest round trip", round(rtt), "ms")
 	}
-	c.r.Fact("packets until the first message", float64(c.clock.packets), "packets")
+	c.r.Fact("packets until the first message", float64(packets), "packets")
 	var parts []string
 	for s := range steps {
 		took := c.clock.took(s)

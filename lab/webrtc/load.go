@@ -59,6 +59,7 @@ func newLoad(r *lab.Run, name string, i, connections, channels int, init pion.Da
 		return nil, err
 	}
 	l.r = l.scene.r
+	l.scene.introduce("peer-a", "peer-b")
 	for i := range connections {
 		port := firstPort + uint16(i)
 		for _, h := range l.scene.hosts {
@@ -136,8 +137,6 @@ func (l *load) open(ctx context.Context, losing float64) error {
 	return l.scene.lose(losing)
 }
 
-// region send
-
 // send sends the next message over channel i. It waits while too much is
 // queued: what waits in a queue is late already.
 func (l *load) send(ctx context.Context, i, size int) error {
@@ -162,8 +161,6 @@ func (l *load) send(ctx context.Context, i, size int) error {
 	return nil
 }
 
-// endregion
-
 func (l *load) queued() (n uint64) {
 	for _, dc := range l.channels {
 		n += dc.BufferedAmount()
@@ -185,8 +182,6 @@ func (l *load) tap(p netsim.Packet) {
 		}
 	}
 }
-
-// region deliver
 
 // deliver notes that b has been given a message, and how old it is.
 func (l *load) deliver(body []byte) {
@@ -210,8 +205,6 @@ func (l *load) deliver(body []byte) {
 	l.r.Sample(trace.App, "peer-b", "age of a message", round(now.Sub(m.sent)), "ms")
 	poke(l.change)
 }
-
-// endregion
 
 // rateLocked charts the throughput, by the tenth of a second.
 func (l *load) rateLocked(now time.Time, size int) {

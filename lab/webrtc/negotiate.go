@@ -3,6 +3,7 @@ package webrtc
 import (
 	"context"
 	"fmt"
+	"sync"
 
 	pion "github.com/pion/webrtc/v3"
 
@@ -19,12 +20,17 @@ type end struct {
 	trickle bool
 
 	heard func(signal) // what the other side tells
+
+	mu    sync.Mutex
+	early bool     // candidates have to wait for the description that they belong to
+	found []signal // these
 }
 
 // region negotiate
 
 // offer begins the negotiation, or a new one with an ICE restart.
 func (e *end) offer(ctx context.Context, restart bool) error {
+	e.hold()
 	d, err := e.pc.CreateOffer(&pion.OfferOptions{ICERestart: restart})
 	if err != nil {
 		return fmt.Errorf("offer: %w", err)
@@ -41,6 +47,7 @@ func (e *end) describe(ctx context.Context, d pion.SessionDescription) error {
 		if err := e.line.send(signal{Description: &d}, sizeOf(d)); err != nil {
 			return err
 		}
+		e.release()
 	}
 	if err := e.pc.SetLocalDescription(d); err != nil { // gathering begins
 		return fmt.Errorf("local description of %s: %w", e.name, err)
@@ -75,6 +82,9 @@ func (e *end) listen(ctx context.Context) error {
 			return nil // the call is over
 		}
 		e.heard(s)
+		if s.Description != nil && s.Description.Type == pion.SDPTypeOffer {
+			e.hold()
+		}
 		if s.Candidate != nil {
 			if err := e.pc.AddICECandidate(*s.Candidate); err != nil {
 				return fmt.Errorf("%s takes a candidate: %w", e.name, err)
@@ -101,16 +111,42 @@ func (e *end) listen(ctx context.Context) error {
 
 // endregion
 
-// trickles sends each candidate as it is found, if that is the manner.
+// trickles sends each candidate as it is found, if that is the manner. A restart
+// finds some before the description with its new names is out.
 func (e *end) trickles() {
 	e.pc.OnICECandidate(func(c *pion.ICECandidate) {
 		if c == nil || !e.trickle {
 			return
 		}
 		told := c.ToJSON()
-		// A line that is closed is the end of the call.
-		_ = e.line.send(signal{Candidate: &told}, fmt.Sprintf("%s %s:%d", c.Typ, c.Address, c.Port))
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		if e.early {
+			e.found = append(e.found, signal{Candidate: &told})
+			return
+		}
+		e.tell(signal{Candidate: &told})
 	})
 }
+
+// hold keeps the candidates that are found from now on.
+func (e *end) hold() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.early = true
+}
+
+// release sends those that were kept.
+func (e *end) release() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, s := range e.found {
+		e.tell(s)
+	}
+	e.early, e.found = false, nil
+}
+
+// tell sends a candidate. A line that is closed is the end of the call.
+func (e *end) tell(s signal) { _ = e.line.send(s, s.Candidate.Candidate) }
 
 func sizeOf(d pion.SessionDescription) string { return fmt.Sprintf("%d B of SDP", len(d.SDP)) }

@@ -24,8 +24,9 @@ var internets = [4]netip.Prefix{
 
 // scene is two peers on a network of their own, not connected yet.
 type scene struct {
-	r     *lab.Run
-	hosts [2]*lab.Host
+	r         *lab.Run
+	hosts     [2]*lab.Host
+	addresses map[string]netip.Addr // by lane
 
 	mu   sync.Mutex
 	link netsim.Link // when nobody has cut it
@@ -35,14 +36,14 @@ type scene struct {
 // if asked for. Whatever the tap is given sees every packet.
 func newScene(r *lab.Run, name string, i int, nats bool, tap func(netsim.Packet)) (*scene, error) {
 	link := r.Settings().Link()
-	sc := &scene{r: r.VariantOnLink(name, lab.Emulation{Link: link, Prefix: internets[i], Tap: tap}), link: link}
+	sc := &scene{r: r.VariantOnLink(name, lab.Emulation{Link: link, Prefix: internets[i], Tap: tap}), link: link, addresses: map[string]netip.Addr{}}
 	for i, name := range []string{"a", "b"} {
 		h, err := sc.place(name, nats)
 		if err != nil {
 			return nil, err
 		}
 		sc.hosts[i] = h
-		sc.r.State(trace.IP, h.Name(), "address", h.Addr().String())
+		sc.addresses[h.Name()] = h.Addr()
 	}
 	return sc, nil
 }
@@ -55,6 +56,7 @@ func (sc *scene) place(name string, nats bool) (*lab.Host, error) {
 	if err != nil {
 		return nil, err
 	}
+	sc.addresses[nat.Name()] = nat.External()
 	return sc.r.HostBehind(nat, "peer-"+name)
 }
 
@@ -65,6 +67,7 @@ func (sc *scene) serve() (stun string, err error) {
 	if err != nil {
 		return "", err
 	}
+	sc.addresses[h.Name()] = h.Addr()
 	l, err := h.Listen("tcp", signalingPort)
 	if err != nil {
 		return "", err
@@ -79,6 +82,22 @@ func (sc *scene) serve() (stun string, err error) {
 		return nil
 	})
 	return "stun:" + server.Addr().String(), nil
+}
+
+// introduce tells the addresses, in the order in which the lanes should stand.
+func (sc *scene) introduce(lanes ...string) {
+	for _, lane := range lanes {
+		if a, there := sc.addresses[lane]; there {
+			sc.r.State(trace.IP, lane, "address", a.String())
+		}
+	}
+}
+
+// busy says so if this machine was: what it does late is late on top of the link.
+func (sc *scene) busy() {
+	if late := sc.r.Net().Stats().LateMax; late > 2*slack {
+		sc.r.Note("This machine was busy: packets were handed over up to %g ms later than the link says, and times include that.", round(late))
+	}
 }
 
 // lose sets the loss of the line, in percent.

@@ -30,7 +30,7 @@ export class DocumentView {
     this.#drawn = this.count;
     this.#empty.hidden = this.count > 0;
     this.#body.replaceChildren(...this.#documents.all.map(({ name, lines }) => el('section', {},
-      el('h3', {}, name),
+      el('h3', {}, name.replace('/', ' · ')),
       el('dl', { class: 'explained' }, ...lines.map(([line, meaning]) => el('div', {}, el('dt', {}, line), el('dd', {}, meaning)))))));
   }
 }
