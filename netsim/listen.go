@@ -2,6 +2,7 @@ package netsim
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"slices"
 	"sync/atomic"
@@ -87,6 +88,19 @@ type listener struct {
 }
 
 func (l *listener) Addr() net.Addr { return l.addr }
+
+// SetBacklog changes how many connections wait to be accepted, 0 to 65535; as on
+// Linux there is room for one more, and what comes when it is full is not
+// answered. It fails while more than that are waiting.
+func (l *listener) SetBacklog(n int) error {
+	if n < 0 || n > 65_535 {
+		return fmt.Errorf("%w: backlog of %d is not within 0 and 65535", ErrConfig, n)
+	}
+	if err := l.ep.Listen(n + 1); err != nil { // the stack leaves the one more to its caller
+		return opError("listen", "tcp", nil, l.addr, fault(err))
+	}
+	return nil
+}
 
 func (l *listener) Accept() (net.Conn, error) {
 	entry, ready := waiter.NewChannelEntry(waiter.ReadableEvents | waiter.EventHUp | waiter.EventErr)

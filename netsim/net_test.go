@@ -2,6 +2,7 @@ package netsim_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -271,5 +272,29 @@ func TestCloseWhileSocketsOpen(t *testing.T) {
 		if took := time.Since(begin); took > 10*time.Second {
 			t.Fatalf("round %d: closing took %v", round, took)
 		}
+	}
+}
+
+func TestAFullBacklogDoesNotAnswer(t *testing.T) {
+	r := newRig(t, netsim.Config{})
+	l := r.listen(":7")
+	backlog := l.(interface{ SetBacklog(n int) error })
+	if err := backlog.SetBacklog(1); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 2 { // one more than the backlog, as on Linux
+		c, err := r.a.DialContext(t.Context(), "tcp", "b:7")
+		if err != nil {
+			t.Fatalf("connection %d: %v", i, err)
+		}
+		defer c.Close()
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if _, err := r.a.DialContext(ctx, "tcp", "b:7"); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("beyond the backlog: %v", err)
+	}
+	if err := backlog.SetBacklog(-1); !errors.Is(err, netsim.ErrConfig) {
+		t.Errorf("a backlog of -1: %v", err)
 	}
 }

@@ -1,0 +1,385 @@
+package listendial
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"peerlab/lab"
+	"peerlab/procnet"
+	"peerlab/trace"
+)
+
+// Hosts, and so lanes.
+const (
+	client = "client"
+	server = "server"
+)
+
+// States, in the order of the walk.
+const (
+	listening   = "LISTEN"
+	synSent     = "SYN-SENT"
+	synReceived = "SYN-RCVD"
+	established = "ESTABLISHED"
+	finWait1    = "FIN-WAIT1"
+	finWait2    = "FIN-WAIT2"
+	closeWait   = "CLOSE-WAIT"
+	lastAck     = "LAST-ACK"
+	closing     = "CLOSING"
+	timeWait    = "TIME-WAIT"
+	closed      = "CLOSED" // nothing is listed
+)
+
+// states are the eleven of RFC 9293.
+var states = []string{listening, synSent, synReceived, established, finWait1, finWait2, closeWait, lastAck, closing, timeWait, closed}
+
+// end is one end of a connection, or a listener: then client is 0.
+type end struct {
+	lane           string
+	client, server uint16 // ports
+}
+
+// watcher sees the sockets of one variant, and what becomes of them.
+type watcher struct {
+	run  *lab.Run
+	list func() (map[end]string, error)
+	each bool // every connection is shown, not only how many there are
+
+	resting atomic.Bool
+	looking sync.Mutex // held while sockets are listed and compared; before mu
+
+	mu      sync.Mutex
+	ports   map[uint16]bool // of the variant's listeners, on the loopback
+	ignored map[uint16]bool // ports of clients
+	name    string          // of the connections that begin now
+	now     map[end]*socket
+	seen    map[string]map[string]time.Duration // by state and lane, the longest
+	counts  map[string]int                      // by lane and state
+	changed chan struct{}                       // closed at the next change
+	again   uint64                              // the most SYNs of one connection that were repeated
+	err     error
+}
+
+// socket is what is known of an end.
+type socket struct {
+	name, state string
+	since       time.Time
+	over        func(string) // ends the span of the state
+}
+
+// watch begins to look at the sockets of two hosts.
+func watch(r *lab.Run, c, s *lab.Host, each bool) *watcher {
+	w := &watcher{
+		run: r, each: each, ports: map[uint16]bool{}, ignored: map[uint16]bool{}, now: map[end]*socket{},
+		seen: map[string]map[string]time.Duration{}, counts: map[string]int{}, changed: make(chan struct{}),
+	}
+	w.list = w.kernel
+	pause := 4 * time.Millisecond
+	if r.Network() == lab.Link {
+		w.list, pause = func() (map[end]string, error) { return emulated(c, s), nil }, 2*time.Millisecond
+	}
+	r.Go(func(ctx context.Context) error {
+		defer w.close()
+		for w.look() == nil {
+			wait := pause
+			if w.resting.Load() {
+				wait = 100 * time.Millisecond
+			}
+			if r.Sleep(ctx, wait) != nil {
+				break
+			}
+		}
+		return nil
+	})
+	return w
+}
+
+// rest makes it look less often: the scenes are over.
+func (w *watcher) rest() { w.resting.Store(true) }
+
+// blind tells that sockets can't be seen here.
+func (w *watcher) blind() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.err != nil
+}
+
+// of makes the watcher look for the connections of a listener.
+func (w *watcher) of(l net.Listener) error {
+	at, err := netip.ParseAddrPort(l.Addr().String())
+	if err != nil {
+		return fmt.Errorf("address of the listener: %w", err)
+	}
+	w.mu.Lock()
+	w.ports[at.Port()] = true
+	w.mu.Unlock()
+	return nil
+}
+
+// ignore leaves the connection of a client out.
+func (w *watcher) ignore(c net.Conn) {
+	if at, err := netip.ParseAddrPort(c.LocalAddr().String()); err == nil {
+		w.mu.Lock()
+		w.ignored[at.Port()] = true
+		w.mu.Unlock()
+	}
+}
+
+// call names the connections that begin from now on; without a name they are
+// left out.
+func (w *watcher) call(name string) {
+	w.mu.Lock()
+	w.name = name
+	w.mu.Unlock()
+}
+
+// region kernel
+
+// kernel lists what the kernel has of the variant's listeners: their own
+// sockets, and both ends of every connection to them. A connection that is
+// closed but remembered has an entry, though no program has a handle of it.
+func (w *watcher) kernel() (map[end]string, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	found := map[end]string{}
+	table, err := procnet.TCP(func(s procnet.Socket) bool { return w.ports[s.Local.Port()] || w.ports[s.Remote.Port()] })
+	for _, s := range table {
+		e := end{client, s.Local.Port(), s.Remote.Port()}
+		if w.ports[s.Local.Port()] {
+			e = end{server, s.Remote.Port(), s.Local.Port()} // the remote port of a listener is 0
+		}
+		found[e] = s.State.String()
+		if found[e] == synSent {
+			w.again = max(w.again, s.Retransmits)
+		}
+	}
+	return found, err
+}
+
+// endregion
+
+// emulated lists what the emulated hosts have.
+func emulated(c, s *lab.Host) map[end]string {
+	found := map[end]string{}
+	for _, socket := range c.Sockets() {
+		if socket.Proto == "tcp" {
+			found[end{client, socket.Local.Port(), socket.Remote.Port()}] = socket.State
+		}
+	}
+	for _, socket := range s.Sockets() {
+		if socket.Proto == "tcp" {
+			found[end{server, socket.Remote.Port(), socket.Local.Port()}] = socket.State
+		}
+	}
+	for e, state := range found {
+		if !slices.Contains(states, state) || state == closed {
+			delete(found, e) // being made, or being forgotten
+		}
+	}
+	return found
+}
+
+// look lists the sockets once and tells what has changed.
+func (w *watcher) look() error {
+	w.looking.Lock()
+	defer w.looking.Unlock()
+	found, err := w.list()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err != nil {
+		if w.err == nil {
+			w.run.Note("States can be seen on the link only: this machine does not tell them (%v).", err)
+		}
+		w.err = err
+		return err
+	}
+	changed := false
+	for e := range found {
+		if w.each && w.name == "" && e.client != 0 && w.now[e] == nil {
+			w.ignored[e.client] = true
+		}
+	}
+	for e, state := range found {
+		if s := w.now[e]; !w.ignored[e.client] && (s == nil || s.state != state) {
+			w.becomesLocked(e, state)
+			changed = true
+		}
+	}
+	for e := range w.now {
+		if _, still := found[e]; !still {
+			w.becomesLocked(e, closed)
+			changed = true
+		}
+	}
+	if changed {
+		w.countLocked()
+		close(w.changed)
+		w.changed = make(chan struct{})
+	}
+	return nil
+}
+
+// becomesLocked notes a new state of an end.
+func (w *watcher) becomesLocked(e end, state string) {
+	s := w.now[e]
+	if s == nil {
+		s = &socket{name: w.name}
+		if e.client == 0 {
+			s.name = "listener"
+		}
+		w.now[e] = s
+	}
+	w.lastedLocked(e, s)
+	if s.over != nil {
+		s.over("then " + state)
+	}
+	s.state, s.since, s.over = state, time.Now(), nil
+	w.lastedLocked(e, s)
+	if state == closed {
+		delete(w.now, e)
+	}
+	if !w.each {
+		return
+	}
+	if state == closed {
+		w.run.State(trace.TCP, e.lane, s.name, "")
+		return
+	}
+	w.run.State(trace.TCP, e.lane, s.name, state)
+	s.over = w.run.Begin(trace.TCP, e.lane, state+" · "+s.name)
+}
+
+// lastedLocked notes for how long a state lasted so far, if that is longer than before.
+func (w *watcher) lastedLocked(e end, s *socket) {
+	if s.state == "" {
+		return
+	}
+	if w.seen[s.state] == nil {
+		w.seen[s.state] = map[string]time.Duration{}
+	}
+	w.seen[s.state][e.lane] = max(w.seen[s.state][e.lane], time.Since(s.since))
+}
+
+// countLocked charts how many sockets are in which state.
+func (w *watcher) countLocked() {
+	counts := map[string]int{}
+	for e, s := range w.now {
+		counts[e.lane+" "+s.state]++
+	}
+	for _, lane := range []string{client, server} {
+		for _, state := range states {
+			key := lane + " " + state
+			if counts[key] != w.counts[key] && !w.each {
+				w.run.Sample(trace.TCP, lane, state, float64(counts[key]), "sockets")
+				w.run.State(trace.TCP, lane, state, counted(counts[key]))
+			}
+		}
+	}
+	w.counts = counts
+}
+
+func counted(n int) string {
+	switch n {
+	case 0:
+		return ""
+	case 1:
+		return "1 socket"
+	}
+	return fmt.Sprintf("%d sockets", n)
+}
+
+// count is how many of a lane's sockets at a listener's port are in a state
+// now; an empty state is any but LISTEN.
+func (w *watcher) count(lane, state string, port uint16) (n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for e, s := range w.now {
+		if e.lane == lane && e.server == port && e.client != 0 && (s.state == state || state == "") {
+			n++
+		}
+	}
+	return n
+}
+
+// repeated is how often a SYN was sent again, as far as the kernel tells.
+func (w *watcher) repeated() (times uint64, known bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.again, w.run.Network() == lab.Loopback && w.err == nil
+}
+
+// until waits until what is true of what the watcher sees, or the patience is over.
+func (w *watcher) until(ctx context.Context, patience time.Duration, what func() bool) bool {
+	limit := time.NewTimer(patience)
+	defer limit.Stop()
+	w.look() // what was done until now is seen; its error is kept
+	for {
+		w.mu.Lock()
+		changed, err := w.changed, w.err
+		w.mu.Unlock()
+		if what() {
+			return true
+		}
+		if err != nil {
+			return false
+		}
+		select {
+		case <-changed:
+		case <-limit.C:
+			return what()
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
+// has tells whether a connection of that name is in the state at the lane now,
+// or has been: those on the link pass by themselves.
+func (w *watcher) has(lane, state string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	_, ok := w.seen[state][lane]
+	return ok
+}
+
+// gone tells whether a lane has no connection of that name any more.
+func (w *watcher) gone(lane, name string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for e, s := range w.now {
+		if e.lane == lane && s.name == name {
+			return false
+		}
+	}
+	return true
+}
+
+// is tells whether the connection of that name is in the state at the lane now.
+func (w *watcher) is(lane, name, state string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for e, s := range w.now {
+		if e.lane == lane && s.name == name && s.state == state {
+			return true
+		}
+	}
+	return false
+}
+
+// close ends the spans of what is still there.
+func (w *watcher) close() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for e, s := range w.now {
+		w.lastedLocked(e, s)
+		if s.over != nil {
+			s.over("still so at the end")
+		}
+	}
+}
