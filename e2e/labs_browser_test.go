@@ -45,6 +45,7 @@ func TestEveryLabInABrowser(t *testing.T) {
 	b := browser.Launch(t, browser.Config{})
 	short := map[string]string{
 		"/labs/tcp-server":    "clients=3&messages=2&pace=40&wait=300",
+		"/labs/listen-dial":   "patience=300&timewait=1",
 		"/labs/udp":           "size=40&wait=200",
 		"/labs/deadlines":     "deadline=100&pace=25&polite=1",
 		"/labs/tcp-pool":      "requests=2&patience=300&probe-after=20&idle=60",

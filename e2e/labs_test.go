@@ -20,6 +20,7 @@ func TestABadParameterIsNamedAndNothingIsRun(t *testing.T) {
 	s := startServer(t, nil)
 	for slug, c := range map[string]struct{ form, field, kept string }{
 		"/labs/tcp-server":    {"clients=9999&messages=7", "clients", `value="7"`},
+		"/labs/listen-dial":   {"clients=0&backlog=7", "clients", `value="7"`},
 		"/labs/udp":           {"window=0&size=77", "window", `value="77"`},
 		"/labs/deadlines":     {"drips=99&places=7", "drips", `value="7"`},
 		"/labs/tcp-pool":      {"size=99&leak=7", "size", `value="7"`},

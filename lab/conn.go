@@ -14,14 +14,16 @@ type conn struct {
 	err     error
 }
 
-// conn keeps a connection. A datagram socket is known by its address, so that
-// the run's other hosts can send to it.
-func (s *sockets) conn(c net.Conn) (net.Conn, error) {
+// dialledConn keeps a connection whose own end is known by its address while it is
+// open, so that the run's other hosts can send to it if it is for datagrams, and
+// are refused if it isn't.
+func (s *sockets) dialledConn(c net.Conn) (net.Conn, error) {
+	a := c.LocalAddr()
+	return s.conn(c, s.name(a.Network(), "", "", a)...)
+}
+
+func (s *sockets) conn(c net.Conn, names ...string) (net.Conn, error) {
 	w := &conn{Conn: c}
-	var names []string
-	if a := c.LocalAddr(); a.Network() == "udp" {
-		names = s.name("udp", "", "", a)
-	}
 	w.release = func() { s.drop(w, names...) }
 	if err := s.keep(w); err != nil {
 		return nil, err
@@ -89,6 +91,10 @@ func (l *listener) Accept() (net.Conn, error) {
 		return l.sockets.conn(c)
 	}
 }
+
+// NetListener is the listener below, a *net.TCPListener on the loopback, for its
+// socket options. It must not be closed there, and not accept.
+func (l *listener) NetListener() net.Listener { return l.Listener }
 
 // Close stops listening; a second time it does nothing.
 func (l *listener) Close() error {

@@ -117,7 +117,7 @@ func (h *Host) DialContext(ctx context.Context, network, address string) (net.Co
 	if err != nil {
 		return nil, fmt.Errorf("%s dials %s: %w", h.name, clip(address, 100), err)
 	}
-	return h.run.sockets.conn(c)
+	return h.run.sockets.dialledConn(c)
 }
 
 func (h *Host) dialLoopback(ctx context.Context, network, address string) (net.Conn, error) {

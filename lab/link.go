@@ -23,6 +23,8 @@ type Emulation struct {
 	netsim.Link
 	// Prefix is the network of its hosts; not valid: that of the lab's Info.
 	Prefix netip.Prefix
+	// TCP tunes the TCP of its hosts.
+	TCP netsim.TCP
 	// MTU is the largest IP packet, in bytes; 0: netsim.DefaultMTU.
 	MTU int
 	// Tap, if not nil, sees each packet as netsim.Config.Tap does.
@@ -57,7 +59,7 @@ func (r *Run) netLocked() (*netsim.Net, error) {
 		Logger: slog.New(slog.DiscardHandler), // what there is to say is in the record
 	}
 	if r.line != nil {
-		cfg.Link, cfg.MTU = r.line.Link, r.line.MTU
+		cfg.Link, cfg.MTU, cfg.TCP = r.line.Link, r.line.MTU, r.line.TCP
 		if r.line.Prefix.IsValid() {
 			cfg.Prefix = r.line.Prefix
 		}

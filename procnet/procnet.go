@@ -31,6 +31,8 @@ type Socket struct {
 	// TxQueue and RxQueue are bytes not yet sent (or acknowledged) and not yet
 	// read. For a TCP listener RxQueue is how many connections wait to be accepted.
 	TxQueue, RxQueue uint64
+	// Retransmits counts how often what is not acknowledged was sent again, a SYN, say.
+	Retransmits uint64
 	// Drops counts the datagrams a UDP socket had no room for; 0 for TCP.
 	Drops uint64
 }
@@ -91,7 +93,8 @@ func Parse(table io.Reader, keep func(Socket) bool) ([]Socket, error) {
 	return all, nil
 }
 
-// Columns of a line: sl, local, remote, st, tx:rx, and of UDP the drops as the 13th.
+// Columns of a line: sl, local, remote, st, tx:rx, timer:when, retransmits, and
+// of UDP the drops as the 13th.
 func parse(f []string) (s Socket, err error) {
 	if len(f) < 5 {
 		return s, fmt.Errorf("%w: %d columns", ErrFormat, len(f))
@@ -113,6 +116,11 @@ func parse(f []string) (s Socket, err error) {
 	}
 	if s.RxQueue, err = strconv.ParseUint(rx, 16, 64); err != nil {
 		return s, fmt.Errorf("%w: queue %q", ErrFormat, f[4])
+	}
+	if len(f) > 6 {
+		if s.Retransmits, err = strconv.ParseUint(f[6], 16, 64); err != nil {
+			return s, fmt.Errorf("%w: retransmits %q", ErrFormat, f[6])
+		}
 	}
 	if len(f) == 13 {
 		if s.Drops, err = strconv.ParseUint(f[12], 10, 64); err != nil {

@@ -74,6 +74,7 @@ func TestBadTables(t *testing.T) {
 	for _, line := range []string{
 		"0: 0100007F:1F90", "0: 0100007F 00000000:0000 0A 0:0", "0: 01:1 00000000:0000 0A 0:0",
 		"0: 0100007F:1F90 00000000:0000 XX 0:0", "0: 0100007F:1F90 00000000:0000 0A 0", "0: 0100007F:1F90 00000000:0000 0A Z:0",
+		"0: 0100007F:1F90 00000000:0000 0A 0:0 0:0 Z",
 	} {
 		if s, err := procnet.Parse(strings.NewReader(heading+line), all); !errors.Is(err, procnet.ErrFormat) {
 			t.Errorf("%q: %+v, %v", line, s, err)

@@ -16,6 +16,7 @@ import (
 	holepunching "peerlab/lab/hole-punching"
 	"peerlab/lab/latency"
 	"peerlab/lab/multiplexing"
+	listendial "peerlab/lab/listen-dial"
 	natmatrix "peerlab/lab/nat-matrix"
 	nattype "peerlab/lab/nat-type"
 	"peerlab/lab/packets"
@@ -41,6 +42,7 @@ func labs(f *flags, log *slog.Logger) []func() (*lab.Lab, error) {
 		hijack.Lab,
 		deadlines.Lab,
 		packets.New(f.Capture),
+		listendial.Lab,
 		proxy.Lab,
 		throttle.Lab,
 		latency.Lab,
