@@ -71,7 +71,7 @@ func readBuffer(c net.Conn, bytes int) {
 func fill(from, to net.Conn) error {
 	readBuffer(to, 4096)
 	for piece := make([]byte, 4096); ; {
-		from.SetWriteDeadline(time.Now().Add(60 * time.Millisecond))
+		from.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
 		n, err := from.Write(piece)
 		switch {
 		case errors.Is(err, os.ErrDeadlineExceeded) && n == 0:

@@ -184,11 +184,12 @@ func (s *stage) fillUp(ctx context.Context, l net.Listener, port uint16) error {
 			break // its SYN was dropped
 		}
 		made++
+		// The next one comes when this one is in the queue, and not just on its way there.
+		s.watch.until(ctx, s.settle, func() bool { return s.watch.count(server, established, port) >= made })
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	s.watch.until(ctx, s.settle, func() bool { return s.watch.count(server, established, port) >= made })
 	s.run.Message(trace.TCP, client, server, fmt.Sprintf("%d connections nobody accepts", made), fmt.Sprintf("for a backlog of %d; one more gets no answer", s.p.Backlog))
 	s.run.Fact("connections made that nobody accepts", float64(made), "connections")
 	return nil
