@@ -69,8 +69,9 @@ var third = map[string][]string{
 
 	"github.com/valyala/fasthttp": {"lab/pipelining", "lab/fasthttp"},
 	"github.com/quic-go/quic-go":  {"lab/multiplexing"},
+	"github.com/tsenart/vegeta":   {"lab/fasthttp"},
 
-	"github.com/HdrHistogram/hdrhistogram-go": {"lab/proxy"},
+	"github.com/HdrHistogram/hdrhistogram-go": {"lab/proxy", "lab/fasthttp"},
 	"github.com/jackpal/go-nat-pmp":           {"nat"},
 }
 

@@ -51,6 +51,7 @@ func TestEveryLabInABrowser(t *testing.T) {
 		"/labs/tcp-pool":      "requests=2&patience=300&probe-after=20&idle=60",
 		"/labs/packets":       "size=4",
 		"/labs/dns":           "lookups=4",
+		"/labs/fasthttp":      "load=100&for=1&bare=200&idle=10",
 		"/labs/hijack":        "pace=50",
 		"/labs/proxy":         "requests=4&load=20&rest=200",
 		"/labs/throttle":      "for=2&file=100",

@@ -12,6 +12,7 @@ import (
 	"peerlab/lab"
 	"peerlab/lab/deadlines"
 	dnslab "peerlab/lab/dns"
+	"peerlab/lab/fasthttp"
 	"peerlab/lab/hijack"
 	holepunching "peerlab/lab/hole-punching"
 	"peerlab/lab/latency"
@@ -46,6 +47,7 @@ func labs(f *flags, log *slog.Logger) []func() (*lab.Lab, error) {
 		proxy.Lab,
 		throttle.Lab,
 		latency.Lab,
+		fasthttp.Lab,
 		multiplexing.Lab,
 		pipelining.Lab,
 		slownetwork.Lab,

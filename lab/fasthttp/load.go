@@ -1,0 +1,116 @@
+package fasthttp
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"syscall"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+	vegeta "github.com/tsenart/vegeta/v12/lib"
+
+	"peerlab/lab"
+	"peerlab/trace"
+)
+
+// maxConns is how many connections a load may have.
+const maxConns = 50
+
+// latencies are those of all answers.
+type latencies struct{ *hdrhistogram.Histogram }
+
+// newLatencies has room for a microsecond to a minute, in microseconds, to three digits.
+func newLatencies() *latencies {
+	return &latencies{hdrhistogram.New(1, 60_000_000, 3)}
+}
+
+// at is the latency that this share of the answers was not above, in percent.
+func (l *latencies) at(percent float64) float64 {
+	return float64(l.ValueAtPercentile(percent)) / 1000 // ms
+}
+
+// region load
+
+// underLoad has requests come to the two servers in turns. The load is open: a
+// request comes when its time has come, and its clock runs from then, however
+// late the earlier answers are. A load that waits for answers would go easy on
+// whichever server is slow.
+func underLoad(ctx context.Context, p Params, r *lab.Run, both [2]*server) error {
+	var clients [2]*http.Client
+	for i, s := range both {
+		transport := &http.Transport{
+			MaxConnsPerHost: maxConns, MaxIdleConnsPerHost: maxConns, DisableCompression: true,
+			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return s.dial(ctx) },
+		}
+		defer transport.CloseIdleConnections()
+		clients[i] = &http.Client{Transport: transport, Timeout: patience}
+	}
+	turns := max(1, int(p.For/p.Slice))
+	for turn := range turns {
+		for i := range both {
+			next := (i + turn) % 2 // who begins changes, too
+			if err := both[next].turn(ctx, p, clients[next]); err != nil {
+				return err
+			}
+		}
+		r.Sample(trace.App, "", "memory of this process", residentMB(), "MB")
+	}
+	for _, s := range both {
+		s.loadFacts()
+	}
+	return nil
+}
+
+// turn is one turn of load to one server.
+func (s *server) turn(ctx context.Context, p Params, client *http.Client) error {
+	attacker := vegeta.NewAttacker(vegeta.Client(client)) // for one attack
+	target := vegeta.NewStaticTargeter(vegeta.Target{Method: http.MethodGet, URL: "http://server/"})
+	before := processTime()
+	end := s.run.Begin(trace.App, "client", "load")
+	results := attacker.Attack(target, vegeta.Rate{Freq: p.Rate, Per: time.Second}, p.Slice, s.name)
+	stop := context.AfterFunc(ctx, func() { attacker.Stop() })
+	defer stop()
+	sent := 0
+	now := newLatencies()
+	for result := range results { // until all of them have come
+		sent++
+		if result.Error != "" || result.Code != http.StatusOK {
+			s.failed++
+			continue
+		}
+		us := max(1, result.Latency.Microseconds())
+		s.latencies.RecordValue(us)
+		now.RecordValue(us)
+	}
+	s.cpu += processTime() - before
+	s.sent += sent
+	end(fmt.Sprintf("%d requests", sent))
+	s.run.Sample(trace.HTTP, "server", "latency, median of a turn", now.at(50), "ms")
+	s.run.Sample(trace.HTTP, "server", "latency, 99 % of a turn", now.at(99), "ms")
+	return ctx.Err()
+}
+
+// endregion
+
+// loadFacts tells what came of all turns.
+func (s *server) loadFacts() {
+	s.run.Fact("requests answered", float64(s.sent-s.failed), "requests")
+	s.run.Fact("requests failed", float64(s.failed), "requests")
+	for _, percent := range []float64{50, 95, 99, 99.9} {
+		s.run.Fact(fmt.Sprintf("latency, %g %% below", percent), s.latencies.at(percent), "ms")
+	}
+	if s.sent > 0 {
+		s.run.Fact("CPU time a request, client and server", float64(s.cpu.Microseconds())/float64(s.sent), "µs")
+	}
+}
+
+// processTime is the CPU time that this process has had.
+func processTime() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}

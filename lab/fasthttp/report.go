@@ -1,0 +1,54 @@
+package fasthttp
+
+import (
+	"fmt"
+	"time"
+
+	"peerlab/lab"
+)
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+func yes(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+// conclude sets the figures side by side in sentences.
+func conclude(p Params, r *lab.Run, both [2]*server) {
+	n, f := both[0], both[1]
+	switch {
+	case p.Show == "features":
+	case n.bareRate > 0:
+		tone, faster, ratio := lab.Good, "fasthttp", f.bareRate/n.bareRate
+		if ratio < 1 {
+			faster, ratio = "net/http", 1/ratio
+		}
+		if ratio < 1.1 {
+			tone = lab.Warn
+		}
+		r.Verdict(tone, "Here, one after the other on one connection, %s is %.2f times as fast; net/http makes %.1f allocations for a request, fasthttp %.1f. Under the load the medians are %.2f ms and %.2f ms: %s",
+			faster, ratio, n.allocs, f.allocs, n.latencies.at(50), f.latencies.at(50), judge(n, f))
+	default:
+		r.Verdict(lab.Warn, "Over the link the medians under load are %.1f ms by net/http and %.1f ms by fasthttp: %s", n.latencies.at(50), f.latencies.at(50), judge(n, f))
+	}
+	if p.Show == "speed" {
+		return
+	}
+	n.run.Verdict(lab.Good, "The first of five lines came after %.0f ms; work stopped %.0f ms after it began, as the client had left; %s; HTTP/2: %s; a path that a handler kept %s.",
+		milliseconds(n.firstLine), milliseconds(n.stopped), "an upload of 5 MiB: "+n.uploaded, yes(n.http2), n.remembered)
+	f.run.Verdict(lab.Warn, "The first of five lines came after %.0f ms, with the last; work went on for %.0f ms for a client that had left; %s; HTTP/2: %s; a path that a handler kept %s.",
+		milliseconds(f.firstLine), milliseconds(f.stopped), "an upload of 5 MiB: "+f.uploaded, yes(f.http2), f.remembered)
+}
+
+// judge says whether the difference of the medians is more than their noise.
+func judge(n, f *server) string {
+	a, b := n.latencies.at(50), f.latencies.at(50)
+	spread := max(n.latencies.at(75)-n.latencies.at(25), f.latencies.at(75)-f.latencies.at(25))
+	if diff := max(a-b, b-a); diff < spread/2 {
+		return "no difference that a client would notice."
+	}
+	return fmt.Sprintf("a difference of %.2f ms.", max(a-b, b-a))
+}

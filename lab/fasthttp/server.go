@@ -1,0 +1,122 @@
+package fasthttp
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"peerlab/lab"
+)
+
+// The same for both servers.
+const (
+	maxBody     = 4 << 20
+	dripLines   = 5
+	dripPause   = 100 * time.Millisecond
+	maxWork     = time.Second // that a handler does for somebody who may have gone
+	patience    = 10 * time.Second
+	idleTimeout = time.Minute
+)
+
+// server is one of the two, with what is measured of it.
+type server struct {
+	name   string
+	run    *lab.Run // whose lanes and facts are its
+	place  *lab.Run // whose network the load is on
+	client *lab.Host
+	addr   string // for the load
+	shown  *lab.Host
+	open   string // its address for what is shown
+	answer []byte // the body of every answer
+
+	account account
+	noticed atomic.Int64 // how long a handler worked for a client that had gone
+	done    chan struct{}
+
+	figures
+}
+
+// figures are what was measured.
+type figures struct {
+	latencies  *latencies
+	cpu        time.Duration // of the process during its turns
+	sent       int
+	failed     int
+	allocs     float64 // a request
+	allocBytes float64
+	bareRate   float64 // requests/s
+	firstLine  time.Duration
+	stopped    time.Duration
+	uploaded   string
+	http2      bool
+	remembered string
+}
+
+// newBoth opens the servers: each on the network that is shown, and on the
+// link a second time on one whose packets are not recorded, for the load.
+func newBoth(p Params, r *lab.Run) (both [2]*server, err error) {
+	for i, name := range []string{standard, fast} {
+		s := &server{name: name, run: r.Variant(name), answer: bytes.Repeat([]byte("x"), p.Size), done: make(chan struct{}, 1), account: newAccount()}
+		s.latencies = newLatencies()
+		if s.shown, s.open, err = s.start(s.run); err != nil {
+			return both, fmt.Errorf("%s: %w", name, err)
+		}
+		at, err := netip.ParseAddrPort(s.open)
+		if err != nil {
+			return both, fmt.Errorf("address of %s: %w", name, err)
+		}
+		s.run.Live("url", "http://"+at.String()+"/")
+		s.place, s.client, s.addr = s.run, s.shown, s.open
+		if r.Network() == lab.Link {
+			s.place = r.VariantOnLink(name+"-load", lab.Emulation{Link: r.Settings().Link(), Quiet: true})
+			if s.client, s.addr, err = s.start(s.place); err != nil {
+				return both, fmt.Errorf("%s: %w", name, err)
+			}
+		}
+		both[i] = s
+	}
+	return both, nil
+}
+
+// start opens one server there, and returns a client and where the server is.
+func (s *server) start(there *lab.Run) (client *lab.Host, addr string, err error) {
+	host, err := there.Host("server")
+	if err != nil {
+		return nil, "", err
+	}
+	if client, err = there.Host("client"); err != nil {
+		return nil, "", err
+	}
+	l, err := host.Listen("tcp", ":80")
+	if err != nil {
+		return nil, "", err
+	}
+	serve := s.serveNetHTTP
+	if s.name == fast {
+		serve = s.serveFast
+	}
+	serve(there, l)
+	return client, l.Addr().String(), nil
+}
+
+// dial connects a client to the server of the load.
+func (s *server) dial(ctx context.Context) (net.Conn, error) {
+	conn, err := s.client.DialContext(ctx, "tcp", s.addr)
+	if err != nil {
+		return nil, fmt.Errorf("connect to %s: %w", s.name, err)
+	}
+	return conn, nil
+}
+
+// gone takes down how long a handler worked for a client that had gone.
+func (s *server) gone(worked time.Duration) {
+	s.noticed.Store(int64(worked))
+	select {
+	case s.done <- struct{}{}:
+	default:
+	}
+}
