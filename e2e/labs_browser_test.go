@@ -54,6 +54,7 @@ func TestEveryLabInABrowser(t *testing.T) {
 		"/labs/fasthttp":      "load=100&for=1&bare=200&idle=10",
 		"/labs/hijack":        "pace=50",
 		"/labs/proxy":         "requests=4&load=20&rest=200",
+		"/labs/keep-alive":    "requests=2&against=2&server-idle=150",
 		"/labs/throttle":      "for=2&file=100",
 		"/labs/latency":       "warm=1&parallel=2",
 		"/labs/multiplexing":  "requests=4&rounds=1",

@@ -28,6 +28,7 @@ func TestABadParameterIsNamedAndNothingIsRun(t *testing.T) {
 		"/labs/fasthttp":      {"load=5000&for=20", "for", `value="5000"`},
 		"/labs/hijack":        {"early=99&lines=7", "early", `value="7"`},
 		"/labs/proxy":         {"load=-1&requests=17", "load", `value="17"`},
+		"/labs/keep-alive":    {"against=moon&requests=17", "against", `value="17"`},
 		"/labs/throttle":      {"refill=NaN&burst=13", "refill", `value="13"`},
 		"/labs/latency":       {"think=9999999&warm=4", "think", `value="4"`},
 		"/labs/multiplexing":  {"requests=40&size=100", "size", `value="40"`},

@@ -15,6 +15,7 @@ import (
 	"peerlab/lab/fasthttp"
 	"peerlab/lab/hijack"
 	holepunching "peerlab/lab/hole-punching"
+	keepalive "peerlab/lab/keep-alive"
 	"peerlab/lab/latency"
 	listendial "peerlab/lab/listen-dial"
 	"peerlab/lab/multiplexing"
@@ -45,6 +46,7 @@ func labs(f *flags, log *slog.Logger) []func() (*lab.Lab, error) {
 		packets.New(f.Capture),
 		listendial.Lab,
 		proxy.Lab,
+		keepalive.Lab,
 		throttle.Lab,
 		latency.Lab,
 		fasthttp.Lab,

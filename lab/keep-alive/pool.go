@@ -1,0 +1,125 @@
+package keepalive
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"peerlab/lab"
+	"peerlab/trace"
+)
+
+// bursts sends several requests at once, several times, through a pool of the
+// default size and one that is wide enough.
+func (l *live) bursts(ctx context.Context) error {
+	narrow := func(ctx context.Context) error { return l.burst(ctx, "narrow", l.p.PerHost) }
+	wide := func(ctx context.Context) error { return l.burst(ctx, "wide", l.p.Burst) }
+	return l.run.Together(ctx, narrow, wide)
+}
+
+// region pool
+
+// pooled sets how many idle connections are kept: for this server, and for all
+// of them together. One more is closed when it comes back. And for how long.
+func pooled(perHost, inAll int, idle time.Duration) func(*http.Transport) {
+	return func(t *http.Transport) {
+		t.MaxIdleConnsPerHost = perHost // 0 means http.DefaultMaxIdleConnsPerHost, which is 2
+		t.MaxIdleConns = inAll          // 0 means no limit
+		t.IdleConnTimeout = idle
+	}
+}
+
+// endregion
+
+func (l *live) burst(ctx context.Context, name string, perHost int) error {
+	r := l.variant(name)
+	s, err := newServer(r, l.p, time.Minute, false)
+	if err != nil {
+		return err
+	}
+	c, err := newClient(r, s, pooled(perHost, l.p.InAll, l.p.Idle))
+	if err != nil {
+		return err
+	}
+	c.quiet = true
+	took := time.Duration(0)
+	for i := range l.p.Rounds {
+		end := r.Begin(trace.HTTP, "client", fmt.Sprintf("burst %d", i+1))
+		begin := time.Now()
+		failed := c.together(ctx, l.p.Burst)
+		took += time.Since(begin)
+		opened, _, _ := c.totals()
+		end(fmt.Sprintf("%d connections opened so far, %d kept", opened, c.pooled()))
+		if failed > 0 && ctx.Err() == nil {
+			r.Note("%d requests of burst %d failed.", failed, i+1)
+		}
+	}
+	opened, _, _ := c.totals()
+	r.Fact("bursts: connections opened", float64(opened), "connections")
+	r.Fact("bursts: idle connections kept", float64(c.pooled()), "connections")
+	r.Fact("bursts: all", ms(took), "ms")
+	if err := c.silence(ctx, l.p.Idle); err != nil {
+		return err
+	}
+	_, left, _ := c.totals()
+	r.Fact("after the silence: connections left", float64(left), "connections")
+	tone := lab.Good
+	if opened > l.p.Burst {
+		tone = lab.Warn
+	}
+	r.Verdict(tone, "%d requests, %d at a time, took %d connections: the pool keeps %d idle ones for a server, the others are closed when they come back.",
+		l.p.Burst*l.p.Rounds, l.p.Burst, opened, keeps(perHost))
+	return nil
+}
+
+// keeps is what a setting of MaxIdleConnsPerHost means.
+func keeps(perHost int) int {
+	if perHost == 0 {
+		return http.DefaultMaxIdleConnsPerHost
+	}
+	return perHost
+}
+
+// together sends n requests at once and waits for all.
+func (c *client) together(ctx context.Context, n int) (failed int) {
+	var mu sync.Mutex
+	one := func(ctx context.Context) error {
+		req, err := c.get("/warm")
+		if err == nil {
+			_, err = c.send(ctx, "GET", req, drain)
+		}
+		if err != nil {
+			mu.Lock()
+			failed++
+			mu.Unlock()
+		}
+		return nil
+	}
+	all := make([]func(context.Context) error, n)
+	for i := range all {
+		all[i] = one
+	}
+	if c.run.Together(ctx, all...) != nil {
+		return n // the run is over
+	}
+	return failed
+}
+
+// silence waits until the idle connections should have been closed, and looks
+// again for a while.
+func (c *client) silence(ctx context.Context, idle time.Duration) error {
+	const looks = 50
+	wait := idle
+	for range looks {
+		if err := c.run.Sleep(ctx, wait); err != nil {
+			return err
+		}
+		wait = 10 * time.Millisecond
+		if _, open, _ := c.totals(); open == 0 {
+			break
+		}
+	}
+	return nil
+}

@@ -1,0 +1,163 @@
+package keepalive
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"time"
+
+	"peerlab/lab"
+	"peerlab/trace"
+)
+
+// The ways to treat a response, as variants.
+const (
+	kept      = "kept"
+	undrained = "undrained"
+	forgotten = "forgotten"
+	off       = "off"
+)
+
+// region finish
+
+// drain reads a response to its end and closes it. Only now the transport knows
+// that the next answer on this connection is the next request's, and puts it back.
+func drain(resp *http.Response) error {
+	defer resp.Body.Close()
+	if _, err := io.Copy(io.Discard, io.LimitReader(resp.Body, maxDrain)); err != nil {
+		return fmt.Errorf("body: %w", err)
+	}
+	return nil
+}
+
+// closeOnly looks at the status and closes. What is left of the body would have
+// to be read by somebody, so the connection is closed instead.
+func closeOnly(resp *http.Response) error { return resp.Body.Close() }
+
+// forget does nothing. The connection waits for somebody to read, for ever.
+func forget(*http.Response) error { return nil }
+
+// endregion
+
+// maxDrain is how much is read for the sake of a connection: more costs more
+// than a new one.
+const maxDrain = 4 << 20
+
+// way is one variant that sends requests one after the other.
+type way struct {
+	name   string
+	client *client
+	server *server
+	done   finish
+	took   []time.Duration
+}
+
+func openWay(whole *lab.Run, p Params, name string) (*way, error) {
+	r := whole.Variant(name)
+	s, err := newServer(r, p, time.Minute, false)
+	if err != nil {
+		return nil, err
+	}
+	c, err := newClient(r, s, func(t *http.Transport) { t.DisableKeepAlives = name == off })
+	if err != nil {
+		return nil, err
+	}
+	done := map[string]finish{kept: drain, off: drain, undrained: closeOnly, forgotten: forget}[name]
+	return &way{name: name, client: c, server: s, done: done}, nil
+}
+
+// openWays opens those that are asked for.
+func (l *live) openWays() error {
+	for _, name := range []string{kept, undrained, forgotten, off} {
+		if l.p.Way != "all" && l.p.Way != name {
+			continue
+		}
+		w, err := openWay(l.run, l.p, name)
+		if err != nil {
+			return err
+		}
+		l.ways = append(l.ways, w)
+	}
+	return nil
+}
+
+// reuse has all ways send the same requests.
+func (l *live) reuse(ctx context.Context) error {
+	if err := l.openWays(); err != nil {
+		return err
+	}
+	return l.each(ctx, func(ctx context.Context, w *way) error {
+		for range l.p.Requests {
+			if err := w.ask(ctx); err != nil {
+				return err
+			}
+		}
+		w.conclude()
+		return nil
+	})
+}
+
+// each does the same with all ways at once.
+func (l *live) each(ctx context.Context, do func(context.Context, *way) error) error {
+	var all []func(context.Context) error
+	for _, w := range l.ways {
+		all = append(all, func(ctx context.Context) error {
+			if err := do(ctx, w); err != nil && ctx.Err() == nil {
+				w.client.run.Note("%v.", err) // on a link that loses much, a result
+			}
+			return nil
+		})
+	}
+	return l.run.Together(ctx, all...)
+}
+
+// ask sends the next request.
+func (w *way) ask(ctx context.Context) error {
+	name := fmt.Sprintf("GET %d", len(w.took)+1)
+	req, err := w.client.get("/")
+	if err != nil {
+		return err
+	}
+	res, err := w.client.send(ctx, name, req, w.done)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	w.took = append(w.took, res.took)
+	w.client.run.Sample(trace.HTTP, "client", "request", ms(res.took), "ms")
+	return nil
+}
+
+// conclude tells what the requests took.
+func (w *way) conclude() {
+	r := w.client.run
+	opened, _, handshakes := w.client.totals()
+	var total time.Duration
+	for _, d := range w.took {
+		total += d
+	}
+	if len(w.took) == 0 || opened == 0 {
+		return
+	}
+	sorted := slices.Sorted(slices.Values(w.took))
+	lost := handshakes - handshakes/time.Duration(opened)
+	r.Fact("connections opened", float64(opened), "connections")
+	r.Fact("connections still open at the server", float64(w.server.open()), "connections")
+	r.Fact("a request, median", ms(sorted[len(sorted)/2]), "ms")
+	r.Fact("all requests", ms(total), "ms")
+	r.Fact("of it handshakes after the first", ms(lost), "ms")
+	switch w.name {
+	case kept:
+		r.Verdict(lab.Good, "One connection for %d requests: each body is read to its end, and its connection goes back to the pool.", len(w.took))
+	case undrained:
+		r.Verdict(lab.Bad, "%d connections for %d requests: the bodies are closed before their end, and a connection with half an answer on it is of no use to anybody. %.0f ms went into handshakes after the first.", opened, len(w.took), ms(lost))
+	case forgotten:
+		r.Verdict(lab.Bad, "%d connections for %d requests, and all of them are still open: the bodies are neither read nor closed. This goes on until one side has no sockets left.", opened, len(w.took))
+	case off:
+		r.Verdict(lab.Warn, "%d connections for %d requests, as DisableKeepAlives asks for. %.0f ms went into handshakes after the first.", opened, len(w.took), ms(lost))
+	}
+	if w.name == kept && opened != 1 { // the server closed it, or a loss did
+		r.Verdict(lab.Warn, "%d connections for %d requests, though each body was read to its end.", opened, len(w.took))
+	}
+}
