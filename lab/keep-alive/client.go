@@ -20,6 +20,7 @@ import (
 // client sends requests through a transport of its own and numbers the
 // connections that the transport opens.
 type client struct {
+	ctx       context.Context // of the run: afterwards nothing is recorded
 	run       *lab.Run
 	host      *lab.Host
 	server    *server
@@ -35,12 +36,12 @@ type client struct {
 
 // newClient makes a client of a variant's server. The transport has the
 // defaults of package http, but for what set changes.
-func newClient(r *lab.Run, s *server, set func(*http.Transport)) (*client, error) {
+func newClient(ctx context.Context, r *lab.Run, s *server, set func(*http.Transport)) (*client, error) {
 	host, err := r.Host("client")
 	if err != nil {
 		return nil, err
 	}
-	c := &client{run: r, host: host, server: s, idle: map[int]bool{}}
+	c := &client{ctx: ctx, run: r, host: host, server: s, idle: map[int]bool{}}
 	protocols := &http.Protocols{}
 	protocols.SetHTTP1(true)
 	c.transport = &http.Transport{
@@ -147,7 +148,7 @@ func (c *client) taken(number int, name string) {
 }
 
 func (c *client) state(number int, value string) {
-	if !c.quiet {
+	if !c.quiet && c.ctx.Err() == nil {
 		c.run.State(trace.TCP, "client", lane(number), value)
 	}
 }
@@ -168,6 +169,7 @@ type finish func(*http.Response) error
 func (c *client) send(ctx context.Context, name string, req *http.Request, done finish) (res result, err error) {
 	var mu sync.Mutex // the hooks are called by other goroutines
 	begin, sent := time.Now(), 0
+	end := func(string) {}
 	putBack := func(err error) {
 		mu.Lock()
 		number := res.connection
@@ -192,6 +194,8 @@ func (c *client) send(ctx context.Context, name string, req *http.Request, done 
 				text = "sent again, " + text
 			}
 			c.run.Message(trace.HTTP, lane(n.number), "server", name, text)
+			end("the server hung up")
+			end = c.run.Begin(trace.HTTP, lane(n.number), name)
 		}
 		c.taken(n.number, name)
 	}}))
@@ -208,6 +212,7 @@ func (c *client) send(ctx context.Context, name string, req *http.Request, done 
 	}
 	mu.Lock()
 	defer mu.Unlock()
+	end(short(err))
 	res.took = time.Since(begin)
 	if resp != nil {
 		res.status = resp.StatusCode

@@ -38,7 +38,7 @@ func (l *live) at(ctx context.Context, grid *lab.Run, row string, delay time.Dur
 	link := l.run.Settings().Link()
 	link.Delay = delay
 	r := l.run.VariantOnLink("delay-"+strconv.Itoa(int(delay.Milliseconds())), lab.Emulation{Link: link, Quiet: true})
-	s, err := newServer(r, l.p, time.Minute, true)
+	s, err := newServer(ctx, r, l.p, time.Minute, true)
 	if err != nil {
 		return err
 	}
@@ -75,7 +75,7 @@ const enough = 3
 // medianOf measures requests on connections that are kept, or are not. If one
 // fails it stays 0.
 func (l *live) medianOf(ctx context.Context, r *lab.Run, s *server, keep bool, median *time.Duration) error {
-	c, err := newClient(r, s, func(t *http.Transport) { t.DisableKeepAlives = !keep })
+	c, err := newClient(ctx, r, s, func(t *http.Transport) { t.DisableKeepAlives = !keep })
 	if err != nil {
 		return err
 	}

@@ -94,7 +94,7 @@ type live struct {
 func run(ctx context.Context, p Params, r *lab.Run) error {
 	l := &live{run: r, p: p}
 	if r.Network() == lab.Loopback {
-		if err := openDoor(r, p); err != nil {
+		if err := openDoor(ctx, r, p); err != nil {
 			return err
 		}
 	}

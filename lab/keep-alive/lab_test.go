@@ -57,7 +57,7 @@ func TestWhatKeepsAConnectionFromBeingUsedAgain(t *testing.T) {
 			for variant, want := range map[string]struct {
 				opened float64
 				tone   lab.Tone
-			}{"kept": {1, lab.Good}, "undrained": {5, lab.Bad}, "forgotten": {5, lab.Bad}, "off": {5, lab.Warn}} {
+			}{"kept": {1, lab.Good}, "undrained": {5, lab.Bad}, "forgotten": {5, lab.Bad}, "off": {5, ""}} {
 				if got := r.Fact(variant, "connections opened"); got != want.opened {
 					t.Errorf("%s, TLS %s, %s: %g connections", network, tls, variant, got)
 				}

@@ -2,13 +2,11 @@ package keepalive
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"sync"
 	"time"
 
 	"peerlab/lab"
-	"peerlab/trace"
 )
 
 // bursts sends several requests at once, several times, through a pool of the
@@ -35,23 +33,23 @@ func pooled(perHost, inAll int, idle time.Duration) func(*http.Transport) {
 
 func (l *live) burst(ctx context.Context, name string, perHost int) error {
 	r := l.variant(name)
-	s, err := newServer(r, l.p, time.Minute, false)
+	s, err := newServer(ctx, r, l.p, time.Minute, false)
 	if err != nil {
 		return err
 	}
-	c, err := newClient(r, s, pooled(perHost, l.p.InAll, l.p.Idle))
+	c, err := newClient(ctx, r, s, pooled(perHost, l.p.InAll, l.p.Idle))
 	if err != nil {
 		return err
 	}
 	c.quiet = true
 	took := time.Duration(0)
 	for i := range l.p.Rounds {
-		end := r.Begin(trace.HTTP, "client", fmt.Sprintf("burst %d", i+1))
 		begin := time.Now()
 		failed := c.together(ctx, l.p.Burst)
-		took += time.Since(begin)
+		passed := time.Since(begin)
+		took += passed
 		opened, _, _ := c.totals()
-		end(fmt.Sprintf("%d connections opened so far, %d kept", opened, c.pooled()))
+		r.Note("Burst %d: %.0f ms, %d connections opened so far, %d kept.", i+1, ms(passed), opened, c.pooled())
 		if failed > 0 && ctx.Err() == nil {
 			r.Note("%d requests of burst %d failed.", failed, i+1)
 		}
@@ -65,12 +63,9 @@ func (l *live) burst(ctx context.Context, name string, perHost int) error {
 	}
 	_, left, _ := c.totals()
 	r.Fact("after the silence: connections left", float64(left), "connections")
-	tone := lab.Good
 	if opened > l.p.Burst {
-		tone = lab.Warn
+		r.Verdict(lab.Warn, "%d requests, %d at a time, took %d connections: of those that come back %d are kept, the others closed.", l.p.Burst*l.p.Rounds, l.p.Burst, opened, keeps(perHost))
 	}
-	r.Verdict(tone, "%d requests, %d at a time, took %d connections: the pool keeps %d idle ones for a server, the others are closed when they come back.",
-		l.p.Burst*l.p.Rounds, l.p.Burst, opened, keeps(perHost))
 	return nil
 }
 

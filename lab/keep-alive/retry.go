@@ -50,7 +50,7 @@ func (k kind) request(c *client, path string) (*http.Request, error) {
 // on used ones.
 func (l *live) retries(ctx context.Context) error {
 	r := l.variant("retry")
-	s, err := newServer(r, l.p, time.Minute, true)
+	s, err := newServer(ctx, r, l.p, time.Minute, true)
 	if err != nil {
 		return err
 	}
@@ -73,7 +73,7 @@ func (l *live) retries(ctx context.Context) error {
 	again, once := s.count(query(kinds()[0], "on a used one")), s.count(query(kinds()[1], "on a used one"))
 	r.Fact("GET on a used connection: arrived", float64(again), "times")
 	r.Fact("POST on a used connection: arrived", float64(once), "times")
-	r.Verdict(lab.Warn, "The server hung up after it had taken the request. The GET on a used connection arrived %d times and was answered, the POST arrived %d time and its sender has an error: it may have been carried out.", again, once)
+	r.Verdict(lab.Warn, "When a server hangs up on a used connection, a GET is sent again (it arrived %d times) and a POST is not (%d): it may have been carried out, and only its sender can know what to do.", again, once)
 	return nil
 }
 
@@ -84,7 +84,7 @@ func query(k kind, on string) string {
 
 // hangUpOn sends one request that the server hangs up on.
 func (l *live) hangUpOn(ctx context.Context, r *lab.Run, s *server, k kind, on string, reused bool) error {
-	c, err := newClient(r, s, nil)
+	c, err := newClient(ctx, r, s, nil)
 	if err != nil {
 		return err
 	}

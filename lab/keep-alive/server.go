@@ -35,6 +35,7 @@ const maxBody = 64 * kilobyte
 
 // server answers, and counts the connections it has.
 type server struct {
+	ctx   context.Context // of the run: afterwards nothing is recorded
 	run   *lab.Run
 	p     Params
 	http  *http.Server
@@ -50,7 +51,7 @@ type server struct {
 
 // newServer opens the server of a variant. A connection that asks nothing for
 // as long as idle is closed. A quiet one does not draw how many it has.
-func newServer(r *lab.Run, p Params, idle time.Duration, quiet bool) (*server, error) {
+func newServer(ctx context.Context, r *lab.Run, p Params, idle time.Duration, quiet bool) (*server, error) {
 	host, err := r.Host("server")
 	if err != nil {
 		return nil, err
@@ -59,7 +60,7 @@ func newServer(r *lab.Run, p Params, idle time.Duration, quiet bool) (*server, e
 	if err != nil {
 		return nil, err
 	}
-	s := &server{run: r, p: p, tls: p.TLS != "off", quiet: quiet}
+	s := &server{ctx: ctx, run: r, p: p, tls: p.TLS != "off", quiet: quiet}
 	s.prepare(idle)
 	if s.tls {
 		cert, roots, err := selfsigned.Certificate(serverName, host.Addr())
@@ -82,7 +83,7 @@ func newServer(r *lab.Run, p Params, idle time.Duration, quiet bool) (*server, e
 const maxVisitors = 32
 
 // openDoor opens a server without TLS for visitors, and publishes where it is.
-func openDoor(r *lab.Run, p Params) error {
+func openDoor(ctx context.Context, r *lab.Run, p Params) error {
 	host, err := r.Host("door")
 	if err != nil {
 		return err
@@ -95,7 +96,7 @@ func openDoor(r *lab.Run, p Params) error {
 	if err != nil {
 		return fmt.Errorf("address of the door: %w", err)
 	}
-	s := &server{run: r, p: p, told: rate.NewLimiter(20, 60), quiet: true}
+	s := &server{ctx: ctx, run: r, p: p, told: rate.NewLimiter(20, 60), quiet: true}
 	s.prepare(p.ServerIdle)
 	s.serve(netutil.LimitListener(l, maxVisitors))
 	r.Live("host", at)
@@ -139,7 +140,7 @@ func (s *server) changed(c net.Conn, state http.ConnState) {
 	}
 	open := len(s.states)
 	s.mu.Unlock()
-	if !s.quiet {
+	if !s.quiet && s.ctx.Err() == nil {
 		s.run.Sample(trace.TCP, "server", "connections open", float64(open), "")
 	}
 }

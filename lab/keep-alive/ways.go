@@ -54,13 +54,13 @@ type way struct {
 	took   []time.Duration
 }
 
-func openWay(whole *lab.Run, p Params, name string) (*way, error) {
+func openWay(ctx context.Context, whole *lab.Run, p Params, name string) (*way, error) {
 	r := whole.Variant(name)
-	s, err := newServer(r, p, time.Minute, false)
+	s, err := newServer(ctx, r, p, time.Minute, false)
 	if err != nil {
 		return nil, err
 	}
-	c, err := newClient(r, s, func(t *http.Transport) { t.DisableKeepAlives = name == off })
+	c, err := newClient(ctx, r, s, func(t *http.Transport) { t.DisableKeepAlives = name == off })
 	if err != nil {
 		return nil, err
 	}
@@ -69,12 +69,12 @@ func openWay(whole *lab.Run, p Params, name string) (*way, error) {
 }
 
 // openWays opens those that are asked for.
-func (l *live) openWays() error {
+func (l *live) openWays(ctx context.Context) error {
 	for _, name := range []string{kept, undrained, forgotten, off} {
 		if l.p.Way != "all" && l.p.Way != name {
 			continue
 		}
-		w, err := openWay(l.run, l.p, name)
+		w, err := openWay(ctx, l.run, l.p, name)
 		if err != nil {
 			return err
 		}
@@ -85,7 +85,7 @@ func (l *live) openWays() error {
 
 // reuse has all ways send the same requests.
 func (l *live) reuse(ctx context.Context) error {
-	if err := l.openWays(); err != nil {
+	if err := l.openWays(ctx); err != nil {
 		return err
 	}
 	return l.each(ctx, func(ctx context.Context, w *way) error {
@@ -149,13 +149,13 @@ func (w *way) conclude() {
 	r.Fact("of it handshakes after the first", ms(lost), "ms")
 	switch w.name {
 	case kept:
-		r.Verdict(lab.Good, "One connection for %d requests: each body is read to its end, and its connection goes back to the pool.", len(w.took))
+		r.Verdict(lab.Good, "One connection for %d requests: each body is read to its end, so the connection goes back to the pool.", len(w.took))
 	case undrained:
-		r.Verdict(lab.Bad, "%d connections for %d requests: the bodies are closed before their end, and a connection with half an answer on it is of no use to anybody. %.0f ms went into handshakes after the first.", opened, len(w.took), ms(lost))
+		r.Verdict(lab.Bad, "%d connections for %d requests, as bodies are closed before their end, and nobody can use a connection with half an answer on it. %.0f ms went into handshakes after the first.", opened, len(w.took), ms(lost))
 	case forgotten:
-		r.Verdict(lab.Bad, "%d connections for %d requests, and all of them are still open: the bodies are neither read nor closed. This goes on until one side has no sockets left.", opened, len(w.took))
+		r.Verdict(lab.Bad, "%d connections for %d requests, and %d of them still open, as bodies are neither read nor closed. It goes on until one side has no sockets left.", opened, len(w.took), w.server.open())
 	case off:
-		r.Verdict(lab.Warn, "%d connections for %d requests, as DisableKeepAlives asks for. %.0f ms went into handshakes after the first.", opened, len(w.took), ms(lost))
+		r.Note("%d connections for %d requests, as DisableKeepAlives asks for. %.0f ms went into handshakes after the first.", opened, len(w.took), ms(lost))
 	}
 	if w.name == kept && opened != 1 { // the server closed it, or a loss did
 		r.Verdict(lab.Warn, "%d connections for %d requests, though each body was read to its end.", opened, len(w.took))

@@ -18,7 +18,7 @@ const steps = 9
 // first, after half the time.
 func (l *live) windows(ctx context.Context) error {
 	r := l.variant("window")
-	s, err := newServer(r, l.p, l.p.ServerIdle, true)
+	s, err := newServer(ctx, r, l.p, l.p.ServerIdle, true)
 	if err != nil {
 		return err
 	}
@@ -104,7 +104,7 @@ func inMS(d time.Duration) string { return fmt.Sprintf("%g ms", ms(d.Round(100*t
 
 // tire uses a connection, is silent, and sends a POST on it.
 func (l *live) tire(ctx context.Context, r *lab.Run, s *server, row, column string, pause, idle time.Duration, t *tally) error {
-	c, err := newClient(r, s, pooled(0, 0, idle))
+	c, err := newClient(ctx, r, s, pooled(0, 0, idle))
 	if err != nil {
 		return err
 	}
