@@ -30,7 +30,6 @@ type client struct {
 	mu         sync.Mutex
 	opened     int
 	open       int
-	idle       map[int]bool  // connections that are back in the pool
 	handshakes time.Duration // what opening took, all together
 }
 
@@ -41,7 +40,7 @@ func newClient(ctx context.Context, r *lab.Run, s *server, set func(*http.Transp
 	if err != nil {
 		return nil, err
 	}
-	c := &client{ctx: ctx, run: r, host: host, server: s, idle: map[int]bool{}}
+	c := &client{ctx: ctx, run: r, host: host, server: s}
 	protocols := &http.Protocols{}
 	protocols.SetHTTP1(true)
 	c.transport = &http.Transport{
@@ -109,7 +108,6 @@ func (n *numbered) Close() error {
 	n.once.Do(func() {
 		n.client.mu.Lock()
 		n.client.open--
-		delete(n.client.idle, n.number)
 		n.client.mu.Unlock()
 		n.client.state(n.number, "")
 	})
@@ -122,29 +120,11 @@ func (c *client) totals() (opened, open int, handshakes time.Duration) {
 	return c.opened, c.open, c.handshakes
 }
 
-// pooled counts the connections that are back in the pool.
-func (c *client) pooled() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return len(c.idle)
-}
-
 // back notes whether the transport took a connection back.
 func (c *client) back(number int, err error) {
 	if err == nil {
-		c.mu.Lock()
-		c.idle[number] = true
-		c.mu.Unlock()
 		c.state(number, "idle")
 	}
-}
-
-// taken notes that a connection is out of the pool.
-func (c *client) taken(number int, name string) {
-	c.mu.Lock()
-	delete(c.idle, number)
-	c.mu.Unlock()
-	c.state(number, "at work on "+name)
 }
 
 func (c *client) state(number int, value string) {
@@ -197,7 +177,7 @@ func (c *client) send(ctx context.Context, name string, req *http.Request, done 
 			end("the server hung up")
 			end = c.run.Begin(trace.HTTP, lane(n.number), name)
 		}
-		c.taken(n.number, name)
+		c.state(n.number, "at work on "+name)
 	}}))
 	resp, err := c.transport.RoundTrip(req)
 	mu.Lock()

@@ -102,28 +102,25 @@ func TestASmallBodyMakesNoDifference(t *testing.T) {
 func TestThePool(t *testing.T) {
 	t.Parallel()
 	for _, network := range networks() {
-		r := labtest.Run(t, theLab(t), network+"&part=bursts&burst=6&rounds=3&think=60&idle=80&stay=0")
-		// A connection that comes back while others of the burst still wait is used at once, so
-		// there may be a few less; with this thinking time all six are out together.
-		if n := r.Fact("narrow", "bursts: connections opened"); n < 10 || n > 14 {
-			t.Errorf("%s: %g connections of the default pool", network, n)
-		}
-		if n := r.Fact("narrow", "bursts: idle connections kept"); n != 2 {
-			t.Errorf("%s: %g idle connections kept", network, n)
-		}
-		if n := r.Fact("wide", "bursts: connections opened"); n != 6 {
-			t.Errorf("%s: %g connections of the wide pool", network, n)
-		}
-		for _, pool := range []string{"narrow", "wide"} {
-			if n := r.Fact(pool, "after the silence: connections left"); n != 0 {
-				t.Errorf("%s, %s: %g idle connections after IdleConnTimeout", network, pool, n)
+		labtest.Settles(t, func(t testing.TB) {
+			// With this thinking time all six are out together. On a busy machine they are not, and
+			// the transport opens connections more, or less.
+			r := labtest.Run(t, theLab(t), network+"&part=bursts&burst=6&rounds=3&think=60&idle=150&stay=0")
+			for fact, want := range map[string][2]float64{
+				"bursts: connections opened": {14, 6}, "bursts: idle connections kept": {2, 6}, "after the silence: connections left": {0, 0},
+			} {
+				if narrow, wide := r.Fact("narrow", fact), r.Fact("wide", fact); narrow != want[0] || wide != want[1] {
+					t.Errorf("%s: %s: %g and %g, want %v", network, fact, narrow, wide, want)
+				}
 			}
+		})
+	}
+	labtest.Settles(t, func(t testing.TB) {
+		r := labtest.Run(t, theLab(t), "part=bursts&burst=6&rounds=2&think=60&in-all=1&stay=0")
+		if n := r.Fact("wide", "bursts: idle connections kept"); n != 1 {
+			t.Errorf("%g idle connections with MaxIdleConns 1", n)
 		}
-	}
-	r := labtest.Run(t, theLab(t), "part=bursts&burst=6&rounds=2&think=60&in-all=1&stay=0")
-	if n := r.Fact("wide", "bursts: idle connections kept"); n != 1 {
-		t.Errorf("%g idle connections with MaxIdleConns 1", n)
-	}
+	})
 }
 
 func TestWhatIsSentAgain(t *testing.T) {

@@ -48,20 +48,27 @@ func (l *live) burst(ctx context.Context, name string, perHost int) error {
 		failed := c.together(ctx, l.p.Burst)
 		passed := time.Since(begin)
 		took += passed
+		kept, err := c.settle(ctx, l.room(perHost))
+		if err != nil {
+			return err
+		}
 		opened, _, _ := c.totals()
-		r.Note("Burst %d: %.0f ms, %d connections opened so far, %d kept.", i+1, ms(passed), opened, c.pooled())
+		r.Note("Burst %d: %.0f ms, %d connections opened so far, %d kept.", i+1, ms(passed), opened, kept)
+		r.Fact("bursts: idle connections kept", float64(kept), "connections")
 		if failed > 0 && ctx.Err() == nil {
 			r.Note("%d requests of burst %d failed.", failed, i+1)
 		}
 	}
 	opened, _, _ := c.totals()
 	r.Fact("bursts: connections opened", float64(opened), "connections")
-	r.Fact("bursts: idle connections kept", float64(c.pooled()), "connections")
 	r.Fact("bursts: all", ms(took), "ms")
-	if err := c.silence(ctx, l.p.Idle); err != nil {
+	if err := r.Sleep(ctx, l.p.Idle); err != nil {
 		return err
 	}
-	_, left, _ := c.totals()
+	left, err := c.settle(ctx, 0)
+	if err != nil {
+		return err
+	}
 	r.Fact("after the silence: connections left", float64(left), "connections")
 	if opened > l.p.Burst {
 		r.Verdict(lab.Warn, "%d requests, %d at a time, took %d connections: of those that come back %d are kept, the others closed.", l.p.Burst*l.p.Rounds, l.p.Burst, opened, keeps(perHost))
@@ -75,6 +82,14 @@ func keeps(perHost int) int {
 		return http.DefaultMaxIdleConnsPerHost
 	}
 	return perHost
+}
+
+// room is how many idle connections there is room for.
+func (l *live) room(perHost int) int {
+	if l.p.InAll > 0 {
+		return min(keeps(perHost), l.p.InAll)
+	}
+	return keeps(perHost)
 }
 
 // together sends n requests at once and waits for all.
@@ -102,19 +117,18 @@ func (c *client) together(ctx context.Context, n int) (failed int) {
 	return failed
 }
 
-// silence waits until the idle connections should have been closed, and looks
-// again for a while.
-func (c *client) silence(ctx context.Context, idle time.Duration) error {
-	const looks = 50
-	wait := idle
+// settle waits until no more than most connections are open, or for half a
+// second, and tells how many there are. What the pool has no room for is closed
+// by other goroutines, a moment after the last answer.
+func (c *client) settle(ctx context.Context, most int) (open int, err error) {
+	const looks = 100
 	for range looks {
-		if err := c.run.Sleep(ctx, wait); err != nil {
-			return err
-		}
-		wait = 10 * time.Millisecond
-		if _, open, _ := c.totals(); open == 0 {
+		if _, open, _ = c.totals(); open <= most {
 			break
 		}
+		if err := c.run.Sleep(ctx, 5*time.Millisecond); err != nil {
+			return open, err
+		}
 	}
-	return nil
+	return open, nil
 }
