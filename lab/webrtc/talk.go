@@ -65,22 +65,35 @@ func (t *talk) heard(m pion.DataChannelMessage) {
 	t.r.Sample(trace.App, "peer-a", "round trip of a message", round(now.Sub(asked)), "ms")
 }
 
-// stay says something at a steady pace, for a time.
+// stay says something at a steady pace, for a time, and until the first echo has
+// come or is not to be expected any more.
 func (t *talk) stay(ctx context.Context, dc *pion.DataChannel, d, pace time.Duration) error {
 	over, tick := time.NewTimer(d), time.NewTicker(pace)
 	defer over.Stop()
 	defer tick.Stop()
+	begin := time.Now()
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-over.C:
+			if !t.answered() && time.Since(begin) < d+patience {
+				over.Reset(pace / 10)
+				continue
+			}
 			t.tell()
 			return nil
 		case <-tick.C:
 			t.say(dc)
 		}
 	}
+}
+
+// answered tells whether an echo has come.
+func (t *talk) answered() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.trips) > 0
 }
 
 func (t *talk) tell() {
