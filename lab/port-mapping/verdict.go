@@ -102,6 +102,8 @@ func conclude(p Params, r *lab.Run, homes []*home) {
 	switch {
 	case first.result.failed == nil && p.Carrier != "none" && kind.Kind != nat.SingleNAT:
 		r.Verdict(lab.Bad, "Two NATs. %s", kind.Sentence)
+	case tones[lab.Bad] > 0 && tones[lab.Warn] > 0:
+		r.Verdict(lab.Warn, "One NAT, and a port mapped on it is reachable. Where nobody removed the mapping a lease bounded the damage; without one the door stays open for the next program on that port.")
 	case tones[lab.Bad] > 0 && tones[lab.Bad] < len(homes):
 		r.Verdict(lab.Warn, "One NAT, and a port mapped on it is reachable. Who asks for a lease and removes the mapping leaves nothing behind; who does neither leaves a door open that the next program stands in.")
 	case tones[lab.Good] == len(homes):
