@@ -98,7 +98,7 @@ func (s *stage) compare(answers map[string]string) {
 		if answer == "" {
 			answer = "no records"
 		}
-		s.run.Note("%s: %s.", strings.Join(servers, ", "), answer)
+		s.run.Note("%s: %s", strings.Join(servers, ", "), answer)
 	}
 }
 
