@@ -99,19 +99,25 @@ func conclude(p Params, r *lab.Run, homes []*home) {
 	}
 	first := homes[0]
 	kind := first.judge()
+	say := func(tone lab.Tone, format string, args ...any) {
+		if r.Network() == lab.Loopback {
+			format = "Simulated, as no router of yours was to be asked or answered. " + format
+		}
+		r.Verdict(tone, format, args...)
+	}
 	switch {
 	case first.result.failed == nil && p.Carrier != "none" && kind.Kind != nat.SingleNAT:
-		r.Verdict(lab.Bad, "Two NATs. %s", kind.Sentence)
+		say(lab.Bad, "Two NATs. %s", kind.Sentence)
 	case tones[lab.Bad] > 0 && tones[lab.Warn] > 0:
-		r.Verdict(lab.Warn, "One NAT, and a port mapped on it is reachable. Where nobody removed the mapping a lease bounded the damage; without one the door stays open for the next program on that port.")
+		say(lab.Warn, "One NAT, and a port mapped on it is reachable. Where nobody removed the mapping a lease bounded the damage; without one the door stays open for the next program on that port.")
 	case tones[lab.Bad] > 0 && tones[lab.Bad] < len(homes):
-		r.Verdict(lab.Warn, "One NAT, and a port mapped on it is reachable. Who asks for a lease and removes the mapping leaves nothing behind; who does neither leaves a door open that the next program stands in.")
+		say(lab.Warn, "One NAT, and a port mapped on it is reachable. Who asks for a lease and removes the mapping leaves nothing behind; who does neither leaves a door open that the next program stands in.")
 	case tones[lab.Good] == len(homes):
-		r.Verdict(lab.Good, "%s", kind.Sentence)
+		say(lab.Good, "%s", kind.Sentence)
 	case tones[lab.Bad] == 0:
-		r.Verdict(lab.Warn, "One NAT, and a port mapped on it is reachable. Where nobody removed the mapping, its lease bounded the damage.")
+		say(lab.Warn, "One NAT, and a port mapped on it is reachable. Where nobody removed the mapping, its lease bounded the damage.")
 	default:
-		r.Verdict(lab.Bad, "The door stayed open: see the sentences below.")
+		say(lab.Bad, "The door stayed open: see the sentences below.")
 	}
 }
 
