@@ -7,16 +7,15 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"peerlab/lab"
 	"peerlab/trace"
 )
 
-// maxAnswered bounds the long answers of a run, whoever asks: the naive server
-// is an amplifier, if only on this machine.
-const maxAnswered = 300
+// maxAnswered bounds what the naive server sends in a run, in bytes, whoever
+// asks: it is an amplifier, if only on this machine.
+const maxAnswered = 8 << 20
 
 // listServer answers LIST.
 type listServer struct {
@@ -24,8 +23,8 @@ type listServer struct {
 	pc      net.PacketConn
 	library library
 
-	mu       sync.Mutex
-	answered int
+	sent   int // bytes
+	silent bool
 }
 
 func (s *stage) serveList() error {
@@ -50,10 +49,13 @@ func (l *listServer) serve(context.Context) error {
 			return err
 		}
 		m, err := parse(buf[:n])
-		if err != nil || m.verb != "LIST" || !l.mayAnswer() {
+		if err != nil || m.verb != "LIST" {
 			continue
 		}
 		answer := l.library.answer(m, n, from, time.Now())
+		if !l.mayAnswer(answer) {
+			continue
+		}
 		size := 0
 		for _, datagram := range answer {
 			size += len(datagram)
@@ -61,15 +63,27 @@ func (l *listServer) serve(context.Context) error {
 				return err
 			}
 		}
+		if !l.stage.shown(from) {
+			continue
+		}
 		l.stage.run.Message(trace.App, server, l.stage.nameOf(from), fmt.Sprintf("answers %d B", size), fmt.Sprintf("to a request of %d B", n))
 	}
 }
 
-func (l *listServer) mayAnswer() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.answered++
-	return l.answered <= maxAnswered
+// mayAnswer tells whether the naive server still has leave to send that much.
+// The careful one needs none: it does not amplify.
+func (l *listServer) mayAnswer(answer [][]byte) bool {
+	if l.stage.name == careful {
+		return true
+	}
+	for _, datagram := range answer {
+		l.sent += len(datagram)
+	}
+	if l.sent > maxAnswered && !l.silent {
+		l.silent = true
+		l.stage.run.Note("The naive server has sent %d MB and falls silent: here it may not be used against anybody.", maxAnswered>>20)
+	}
+	return !l.silent
 }
 
 // amplify is the scene of short questions with long answers: asked in somebody

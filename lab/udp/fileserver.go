@@ -112,7 +112,7 @@ func (f *fileServer) piece(from net.Addr, number, count int, body []byte) (answe
 	}
 	u.arrived++
 	u.seen[number], u.highest, u.last = true, max(u.highest, number), time.Now()
-	if run := f.stage.run; note != "" || run.Network() == lab.Loopback {
+	if run := f.stage.run; (note != "" || run.Network() == lab.Loopback) && f.stage.shown(from) {
 		run.Message(trace.App, f.stage.nameOf(from), server, fmt.Sprintf("DATA %d of %d", number+1, count), note)
 	}
 	return u.take(number, count, body)

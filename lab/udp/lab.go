@@ -5,6 +5,7 @@ import (
 	"embed"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"peerlab/lab"
@@ -80,6 +81,7 @@ type stage struct {
 	files                            *fileServer
 	list                             *listServer
 	told                             verdict
+	outside                          atomic.Int32 // datagrams from outside
 }
 
 // run is one run of the lab: both programs play the scenes, and stay open for

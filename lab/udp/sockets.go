@@ -38,9 +38,18 @@ func (s *stage) serveAsks() error {
 }
 
 func (s *stage) asked(m message, from net.Addr) {
-	if s.run.Network() == lab.Loopback {
+	if s.run.Network() == lab.Loopback && s.shown(from) {
 		s.run.Message(trace.UDP, s.nameOf(from), server, m.line(), "the server answers")
 	}
+}
+
+// maxShown is how many datagrams from outside are recorded, so that somebody who
+// sends without end leaves room in the record for the others.
+const maxShown = 200
+
+// shown tells whether a datagram is to be recorded.
+func (s *stage) shown(from net.Addr) bool {
+	return s.run.HostOf(from) != "" || s.outside.Add(1) <= maxShown
 }
 
 // nameOf is the lane of a datagram's sender.
