@@ -110,18 +110,26 @@ type Command struct {
 	// Text with {name} in place of what Run.Live publishes under that name:
 	// "nc {host} {port}".
 	Text string
-	// Note says what to look for, or to type next.
+	// Note says what to look for, or to type next; it may have the same placeholders.
 	Note string
 }
 
 // Placeholder finds the {name}s of a Command.
 var placeholder = regexp.MustCompile(`\{([a-z0-9-]+(?:\.[a-z0-9-]+)?)\}`)
 
-// Fill replaces the placeholders of c by live values. ok is false while one of
-// them has none yet.
-func (c Command) Fill(live map[string]string) (text string, ok bool) {
+// Fill is the text with live values in place of the placeholders. ok is false
+// while one of them has none yet.
+func (c Command) Fill(live map[string]string) (text string, ok bool) { return fill(c.Text, live) }
+
+// FillNote is the note with live values in place of the placeholders.
+func (c Command) FillNote(live map[string]string) string {
+	note, _ := fill(c.Note, live)
+	return note
+}
+
+func fill(text string, live map[string]string) (filled string, ok bool) {
 	ok = true
-	text = placeholder.ReplaceAllStringFunc(c.Text, func(m string) string {
+	filled = placeholder.ReplaceAllStringFunc(text, func(m string) string {
 		value, known := live[m[1:len(m)-1]]
 		if !known {
 			ok = false
@@ -129,7 +137,7 @@ func (c Command) Fill(live map[string]string) (text string, ok bool) {
 		}
 		return value
 	})
-	return text, ok
+	return filled, ok
 }
 
 // Lab is a lab that can be run. It is made by New and never changes.

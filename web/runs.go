@@ -120,15 +120,15 @@ type runPage struct {
 // command is a line for a terminal, as far as it is known now.
 type command struct {
 	lab.Command
-	Filled string
-	Ready  bool
+	Filled, FilledNote string
+	Ready              bool
 }
 
 func commandsOf(l *lab.Lab, live map[string]string) []command {
 	var all []command
 	for _, c := range l.Commands {
 		text, ok := c.Fill(live)
-		all = append(all, command{c, text, ok})
+		all = append(all, command{c, text, c.FillNote(live), ok})
 	}
 	return all
 }

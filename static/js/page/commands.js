@@ -14,22 +14,26 @@ export function commands() {
   return (event) => {
     if (!isPublished(event) || !event.name) return;
     live.set(event.name, event.text ?? '');
-    for (const item of box.querySelectorAll('[data-template]')) fill(/** @type {HTMLElement} */ (item), live);
+    for (const item of box.querySelectorAll('.command')) fill(/** @type {HTMLElement} */ (item), live);
   };
 }
 
 /** @param {HTMLElement} item @param {Map<string, string>} live */
 function fill(item, live) {
-  let ready = true;
-  const text = (item.dataset.template ?? '').replace(/\{([a-z0-9-]+(?:\.[a-z0-9-]+)?)\}/g, (whole, name) => {
-    const value = live.get(name);
-    if (!value) ready = false;
-    return value || whole;
-  });
-  item.dataset.ready = String(ready);
-  const code = item.querySelector('code'), button = item.querySelector('button');
-  if (code) say(code, text);
-  if (!button) return;
-  button.disabled = !ready;
-  button.dataset.copy = text;
+  for (const part of item.querySelectorAll('[data-template]')) {
+    const line = part.matches('code'); // the other one is the note
+    let ready = true;
+    const text = (/** @type {HTMLElement} */ (part).dataset.template ?? '').replace(/\{([a-z0-9-]+(?:\.[a-z0-9-]+)?)\}/g, (whole, name) => {
+      const value = live.get(name);
+      if (!value) ready = false;
+      return value || whole;
+    });
+    say(part, text);
+    if (!line) continue;
+    item.dataset.ready = String(ready);
+    const button = item.querySelector('button');
+    if (!button) continue;
+    button.disabled = !ready;
+    button.dataset.copy = text;
+  }
 }
