@@ -47,8 +47,11 @@ func (l *Log) Add(e Event) uint64 {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if !l.ended.IsZero() {
+		return 0 // it is not part of what was recorded
+	}
 	// One place is kept for the note of End.
-	if !l.ended.IsZero() || len(l.events) >= l.max-1 {
+	if len(l.events) >= l.max-1 {
 		l.dropped++
 		return 0
 	}
@@ -76,7 +79,7 @@ func (l *Log) Begin(layer Layer, lane, name string) (end func(text string)) {
 	}
 }
 
-// End closes the log: readers finish, further events are dropped.
+// End closes the log: readers finish, and what comes later is ignored.
 func (l *Log) End() {
 	if l == nil {
 		return
@@ -125,7 +128,7 @@ func (l *Log) Events() []Event {
 	return events
 }
 
-// Dropped counts the events that found no room.
+// Dropped counts the events that found no room before the end.
 func (l *Log) Dropped() uint64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -28,27 +28,6 @@ func open(t *testing.T, query string) *labtest.Running {
 	return r
 }
 
-// command types one of the lab's commands into a shell, as the page shows it.
-func command(t *testing.T, r *labtest.Running, number int, more ...string) string {
-	t.Helper()
-	text, ok := r.Lab.Commands[number].Fill(r.Record.Live())
-	if !ok {
-		t.Fatalf("command %q can't be filled in", text)
-	}
-	return shell(t, text+" "+strings.Join(more, " "))
-}
-
-func shell(t *testing.T, text string) string {
-	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "bash", "-c", text)
-	cmd.Env = append(os.Environ(), "no_proxy=*", "HOME="+t.TempDir())
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("%s: %v: %s", text, err, out)
-	}
-	return string(out)
-}
-
 func TestDigAgrees(t *testing.T) {
 	t.Parallel()
 	need.Tool(t, "dig", "bind9-dnsutils")
@@ -68,7 +47,7 @@ func TestDigAgrees(t *testing.T) {
 		{6, "", []string{`AAAA\s+2001:db8::10`, `\(HTTPS\)`}},
 		{8, "", []string{`66.2.0.192.in-addr.arpa.\s+300\s+IN\s+PTR\s+host.lab.test`}},
 	} {
-		out := command(t, r, c.number, c.more)
+		out := r.Command(c.number, c.more)
 		for _, want := range c.want {
 			if !regexp.MustCompile(want).MatchString(out) {
 				t.Errorf("%s %s: no %q in\n%s", r.Lab.Commands[c.number].Text, c.more, want, out)
@@ -85,7 +64,7 @@ func TestCurlAsksByHTTPS(t *testing.T) {
 	t.Parallel()
 	need.Tool(t, "curl", "curl")
 	r := open(t, "part=names")
-	if out := command(t, r, 7); !strings.Contains(out, "w   e   b") {
+	if out := r.Command(7); !strings.Contains(out, "w   e   b") {
 		t.Errorf("the answer to a GET: %s", out)
 	}
 	url := "https://" + net.JoinHostPort(r.Live("careful.host"), r.Live("careful.doh-port")) + "/dns-query"
@@ -93,7 +72,7 @@ func TestCurlAsksByHTTPS(t *testing.T) {
 		"": "400", "-d x": "415", "-X DELETE": "405", "-H 'Content-Type: application/dns-message' -d x": "400",
 		"-H 'Content-Type: application/dns-message' -d '" + strings.Repeat("x", 5000) + "'": "413",
 	} {
-		if got := shell(t, "curl -sk -o /dev/null -w '%{http_code}' "+flags+" "+url); got != want {
+		if got := labtest.Shell(t, "curl -sk -o /dev/null -w '%{http_code}' "+flags+" "+url); got != want {
 			t.Errorf("curl %.60s: %s, want %s", flags, got, want)
 		}
 	}
@@ -108,7 +87,7 @@ func TestDelvValidates(t *testing.T) {
 	need.Tool(t, "delv", "bind9-dnsutils")
 	r := open(t, "part=names")
 	at := fmt.Sprintf("@%s -p %s", r.Live("careful.host"), r.Live("careful.port"))
-	key := strings.Fields(shell(t, "dig +short "+at+" lab.test DNSKEY"))
+	key := strings.Fields(labtest.Shell(t, "dig +short "+at+" lab.test DNSKEY"))
 	anchor := filepath.Join(t.TempDir(), "anchor")
 	text := fmt.Sprintf("trust-anchors { lab.test. static-key %s %s %s \"%s\"; };\n", key[0], key[1], key[2], strings.Join(key[3:], ""))
 	if err := os.WriteFile(anchor, []byte(text), 0o600); err != nil {
@@ -139,7 +118,7 @@ func TestTheButtonMovesTheName(t *testing.T) {
 	r := open(t, "part=cache&ttl=1&lookups=0&pace=0")
 	r.Act("move")
 	ask := func(variant, port string) string {
-		return strings.TrimSpace(shell(t, fmt.Sprintf("dig +short @%s -p %s moving.lab.test", r.Live(variant+".host"), r.Live(variant+"."+port))))
+		return strings.TrimSpace(labtest.Shell(t, fmt.Sprintf("dig +short @%s -p %s moving.lab.test", r.Live(variant+".host"), r.Live(variant+"."+port))))
 	}
 	r.Until("the careful resolver at the new address", func(e trace.Event) bool {
 		return e.Kind == trace.State && e.From == "careful/client" && strings.HasPrefix(e.Text, "192.0.2.21")

@@ -1,11 +1,8 @@
 package hijack_test
 
 import (
-	"context"
-	"os/exec"
 	"strings"
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
 
@@ -94,15 +91,7 @@ func TestOutsidersUpgrade(t *testing.T) {
 	need.Tool(t, "curl", "curl")
 	r := labtest.Start(t, theLab(t), "network=loopback&stay=30&pace=0&lines=1")
 	r.Until("the end of the talks", func(e trace.Event) bool { return e.Kind == trace.Note && strings.Contains(e.Text, "try the commands") })
-	shell := func(line string) string {
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-		defer cancel()
-		out, err := exec.CommandContext(ctx, "sh", "-c", line).Output()
-		if err != nil {
-			t.Errorf("%s: %v", line, err)
-		}
-		return string(out)
-	}
+	shell := func(line string) string { return labtest.Shell(t, line) }
 	const upgrade = `(printf 'GET /echo HTTP/1.1\r\nHost: lab\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\nsent early\nlater\n') | nc -q 1 `
 	for variant, want := range map[string]bool{"careful": true, "buffer-lost": false} {
 		got := shell(upgrade + r.Live(variant+".host") + " " + r.Live(variant+".port"))

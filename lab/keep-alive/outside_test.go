@@ -5,8 +5,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -25,22 +23,6 @@ func open(t *testing.T, query string) *labtest.Running {
 	return r
 }
 
-// command types one of the lab's commands into a shell, as the page shows it.
-func command(t *testing.T, r *labtest.Running, number int) string {
-	t.Helper()
-	text, ok := r.Lab.Commands[number].Fill(r.Record.Live())
-	if !ok {
-		t.Fatalf("command %q can't be filled in", text)
-	}
-	cmd := exec.CommandContext(t.Context(), "bash", "-c", text)
-	cmd.Env = append(os.Environ(), "no_proxy=*", "NO_PROXY=*")
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("%s: %v: %s", text, err, out)
-	}
-	return string(out)
-}
-
 func TestCurlAgrees(t *testing.T) {
 	t.Parallel()
 	need.Tool(t, "curl", "curl")
@@ -50,7 +32,7 @@ func TestCurlAgrees(t *testing.T) {
 		1: "1 opened\n1 opened\n", // Connection: close
 		2: "1 opened\n0 opened\n", // a second is less than five
 	} {
-		if got := command(t, patient, number); got != want {
+		if got := patient.Command(number); got != want {
 			t.Errorf("%s: %q, want %q", patient.Lab.Commands[number].Text, got, want)
 		}
 	}
@@ -59,7 +41,7 @@ func TestCurlAgrees(t *testing.T) {
 	})
 	patient.Stop()
 	tired := open(t, "server-idle=100")
-	if got := command(t, tired, 2); got != "1 opened\n1 opened\n" {
+	if got := tired.Command(2); got != "1 opened\n1 opened\n" {
 		t.Errorf("a second between two requests, and a patience of 100 ms: %q", got)
 	}
 	tired.Stop()
@@ -69,7 +51,7 @@ func TestTheServerTiresOfNetcat(t *testing.T) {
 	t.Parallel()
 	need.Tool(t, "nc", "netcat-openbsd")
 	r := open(t, "server-idle=150")
-	if got := command(t, r, 3); !strings.HasPrefix(got, "HTTP/1.1 200 OK\r\n") {
+	if got := r.Command(3); !strings.HasPrefix(got, "HTTP/1.1 200 OK\r\n") {
 		t.Errorf("nc: %q", got)
 	}
 	// How long it took shows better without the shell's own pause.

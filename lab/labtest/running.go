@@ -4,11 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/netip"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -149,6 +152,39 @@ func (r *Running) Fact(variant, name string) float64 {
 		r.t.Errorf("the run tells no fact %q of %q", name, variant)
 	}
 	return value
+}
+
+// Command types one of the lab's commands into a shell, as the page shows it,
+// with more at its end, once all that it needs is published. It returns what
+// the command prints; one that fails ends the test.
+func (r *Running) Command(number int, more ...string) string {
+	r.t.Helper()
+	var text string
+	r.Until(fmt.Sprintf("what command %d needs", number), func(trace.Event) bool {
+		var ok bool
+		text, ok = r.Lab.Commands[number].Fill(r.Record.Live())
+		return ok
+	})
+	return Shell(r.t, strings.Join(append([]string{text}, more...), " "))
+}
+
+// Shell types a line into a shell that knows no proxies, and returns what it
+// prints; one that fails ends the test.
+func Shell(t testing.TB, line string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "bash", "-c", line)
+	cmd.Env = append(os.Environ(), "HOME="+t.TempDir())
+	for _, name := range []string{"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"} {
+		cmd.Env = append(cmd.Env, name+"=")
+	}
+	cmd.WaitDelay = time.Second
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%s: %v: %s", line, err, out)
+	}
+	return string(out)
 }
 
 // Pcapng writes the packets so far to a file, for tshark, and returns its path.

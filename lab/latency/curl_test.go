@@ -94,17 +94,9 @@ func TestCurlAgrees(t *testing.T) {
 func TestCommandsFromOutside(t *testing.T) {
 	need.Tool(t, "curl", "curl")
 	r := labtest.Start(t, theLab(t), "think=100&stay=60")
-	for _, name := range []string{"url", "resolver.host", "resolver.port"} {
-		r.Live(name)
-	}
 	for i, want := range []string{"first byte 0.", "connect 0.000000"} {
-		text, ok := r.Lab.Commands[i].Fill(r.Record.Live())
-		if !ok {
-			t.Fatalf("command %q can't be filled in", text)
-		}
-		out, err := exec.CommandContext(t.Context(), "bash", "-c", "export no_proxy='*'; "+text).Output()
-		if err != nil || !strings.Contains(string(out), want) {
-			t.Errorf("%s: %s, %v", text, out, err)
+		if out := r.Command(i); !strings.Contains(out, want) {
+			t.Errorf("command %d prints %s", i, out)
 		}
 	}
 	r.Until("a request from outside", func(e trace.Event) bool {
@@ -134,15 +126,8 @@ func TestTheNameServerAnswersOutsidersToo(t *testing.T) {
 func TestDigAsksTheNameServer(t *testing.T) {
 	need.Tool(t, "dig", "bind9-dnsutils")
 	r := labtest.Start(t, theLab(t), "stay=60&protocol=h1")
-	r.Live("url")
-	r.Live("resolver.port")
-	text, ok := r.Lab.Commands[2].Fill(r.Record.Live())
-	if !ok {
-		t.Fatalf("command %q can't be filled in", text)
-	}
-	out, err := exec.CommandContext(t.Context(), "bash", "-c", text+" +short").Output()
-	if err != nil || strings.TrimSpace(string(out)) != "127.0.0.1" {
-		t.Errorf("%s: %s, %v", text, out, err)
+	if out := r.Command(2, "+short"); strings.TrimSpace(out) != "127.0.0.1" {
+		t.Errorf("dig prints %s", out)
 	}
 	r.Stop()
 }

@@ -7,8 +7,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -32,22 +30,6 @@ func open(t *testing.T, query string) *labtest.Running {
 	return r
 }
 
-// command types one of the lab's commands into a shell, as the page shows it.
-func command(t *testing.T, r *labtest.Running, number int) string {
-	t.Helper()
-	text, ok := r.Lab.Commands[number].Fill(r.Record.Live())
-	if !ok {
-		t.Fatalf("command %q can't be filled in", text)
-	}
-	cmd := exec.CommandContext(t.Context(), "bash", "-c", text)
-	cmd.Env = append(os.Environ(), "no_proxy=", "NO_PROXY=", "http_proxy=", "ALL_PROXY=")
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("%s: %v: %s", text, err, out)
-	}
-	return string(out)
-}
-
 // told is the part of an upstream's answer the tests look at.
 type told struct {
 	Client, Request string
@@ -66,30 +48,30 @@ func TestCommandsByCurl(t *testing.T) {
 	t.Parallel()
 	need.Tool(t, "curl", "curl")
 	r := open(t, "")
-	naive, fixed := read(t, command(t, r, 0)), read(t, command(t, r, 1))
+	naive, fixed := read(t, r.Command(0)), read(t, r.Command(1))
 	if naive.Client != "6.6.6.6" || naive.Headers.Get("X-Auth") != "" {
 		t.Errorf("through the director: client %s, X-Auth %q", naive.Client, naive.Headers.Get("X-Auth"))
 	}
 	if fixed.Client != "127.0.0.1" || fixed.Headers.Get("X-Auth") == "" || fixed.Headers.Get("X-Forwarded-For") != "127.0.0.1" {
 		t.Errorf("through the one that lasts: client %s, headers %v", fixed.Client, fixed.Headers)
 	}
-	if codes := command(t, r, 2); codes != strings.Repeat("200\n", 6) {
+	if codes := r.Command(2); codes != strings.Repeat("200\n", 6) {
 		t.Errorf("answered %q", codes)
 	}
 	r.Act("kill")
 	r.Until("the death of upstream-1", func(e trace.Event) bool {
 		return e.Kind == trace.State && e.From == "director/upstream-1" && e.Name == "process" && e.Text == "dead"
 	})
-	if codes := command(t, r, 2); !strings.Contains(codes, "502") || !strings.Contains(codes, "200") {
+	if codes := r.Command(2); !strings.Contains(codes, "502") || !strings.Contains(codes, "200") {
 		t.Errorf("with one of two upstreams dead: answered %q", codes)
 	}
-	if plain := read(t, command(t, r, 3)); plain.Request != "GET /absolute" || plain.Headers.Get("Via") == "" {
+	if plain := read(t, r.Command(3)); plain.Request != "GET /absolute" || plain.Headers.Get("Via") == "" {
 		t.Errorf("curl -x: %+v", plain)
 	}
-	if tunnel := read(t, command(t, r, 4)); tunnel.Request != "GET /tunnelled" || tunnel.Headers.Get("Via") != "" {
+	if tunnel := read(t, r.Command(4)); tunnel.Request != "GET /tunnelled" || tunnel.Headers.Get("Via") != "" {
 		t.Errorf("curl -p -x: %+v", tunnel)
 	}
-	if no := command(t, r, 5); !strings.Contains(no, "link-local address") {
+	if no := r.Command(5); !strings.Contains(no, "link-local address") {
 		t.Errorf("169.254.169.254: %q", no)
 	}
 	for _, lane := range []string{"director/proxy", "rewrite/proxy", "forward/proxy"} {

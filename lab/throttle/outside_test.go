@@ -14,32 +14,13 @@ import (
 	"peerlab/trace"
 )
 
-// command types one of the lab's commands into a shell, as the page shows it.
-func command(t *testing.T, r *labtest.Running, number int) string {
-	t.Helper()
-	for _, name := range []string{"per-client.url", "forwarded.url", "bandwidth.url"} {
-		r.Live(name)
-	}
-	text, ok := r.Lab.Commands[number].Fill(r.Record.Live())
-	if !ok {
-		t.Fatalf("command %q can't be filled in", text)
-	}
-	cmd := exec.CommandContext(t.Context(), "bash", "-c", text)
-	cmd.Env = append(os.Environ(), "no_proxy=*")
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("%s: %v", text, err)
-	}
-	return string(out)
-}
-
 func TestCommandsFromOutsideAreLimitedToo(t *testing.T) {
 	need.Tool(t, "curl", "curl")
 	r := labtest.Start(t, theLab(t), "refill=0.5&burst=7&bandwidth=200&file=300&for=2&stay=100")
-	if out := command(t, r, 0); !strings.Contains(out, "200 OK") || !strings.Contains(out, "X-Tokens-Left: 6") || !strings.Contains(out, "127.0.0.1") {
+	if out := r.Command(0); !strings.Contains(out, "200 OK") || !strings.Contains(out, "X-Tokens-Left: 6") || !strings.Contains(out, "127.0.0.1") {
 		t.Errorf("the first request of an outsider: %s", out)
 	}
-	codes := strings.Fields(command(t, r, 1))
+	codes := strings.Fields(r.Command(1))
 	let := 0
 	for _, code := range codes {
 		if code == "200" {
@@ -52,7 +33,7 @@ func TestCommandsFromOutsideAreLimitedToo(t *testing.T) {
 	if len(codes) != 30 || let < 6 || let > 15 {
 		t.Errorf("let through %d of %v", let, codes)
 	}
-	out := command(t, r, 0)
+	out := r.Command(0)
 	wait := regexp.MustCompile(`(?m)^Retry-After: ([0-9]+)\r?$`).FindStringSubmatch(out)
 	if wait != nil {
 		if s, err := strconv.Atoi(wait[1]); err != nil || s < 1 || s > 2 {
@@ -62,7 +43,7 @@ func TestCommandsFromOutsideAreLimitedToo(t *testing.T) {
 		t.Errorf("neither let through nor told when to come again: %s", out)
 	}
 	for range 10 {
-		if out := command(t, r, 2); !strings.Contains(out, "200 OK") {
+		if out := r.Command(2); !strings.Contains(out, "200 OK") {
 			t.Errorf("with another X-Forwarded-For: %s", out)
 			break
 		}
