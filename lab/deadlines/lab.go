@@ -120,5 +120,3 @@ func attend(ctx context.Context, p Params, r *lab.Run, sieges []*siege) error {
 		}
 	}
 }
-
-func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

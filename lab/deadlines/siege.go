@@ -142,13 +142,13 @@ func (s *siege) polite(ctx context.Context) error {
 		s.asked++
 		if err != nil {
 			end("gave up")
-			s.run.Message(trace.HTTP, client, server, "gives up", fmt.Sprintf("after %.0f ms", ms(took)))
+			s.run.Message(trace.HTTP, client, server, "gives up", fmt.Sprintf("after %.0f ms", lab.Milliseconds(took)))
 			continue
 		}
 		end(status)
 		s.answered++
 		s.waited = max(s.waited, took)
-		s.run.Message(trace.HTTP, server, client, status, fmt.Sprintf("after %.0f ms", ms(took)))
+		s.run.Message(trace.HTTP, server, client, status, fmt.Sprintf("after %.0f ms", lab.Milliseconds(took)))
 	}
 	return nil
 }
@@ -241,8 +241,8 @@ func (s *siege) facts() {
 	}
 	s.run.Fact("polite requests answered", float64(s.answered), "requests")
 	s.run.Fact("slow clients cut off", float64(s.cut), "times")
-	s.run.Fact("longest that a place was held", ms(held), "ms")
+	s.run.Fact("longest that a place was held", lab.Milliseconds(held), "ms")
 	if s.answered > 0 {
-		s.run.Fact("longest wait of a polite request", ms(s.waited), "ms")
+		s.run.Fact("longest wait of a polite request", lab.Milliseconds(s.waited), "ms")
 	}
 }

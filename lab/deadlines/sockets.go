@@ -88,10 +88,10 @@ func (s *sockets) try(ctx context.Context, e experiment) error {
 	if err != nil {
 		return err
 	}
-	s.run.Cell(e.name, "ended after", fmt.Sprintf("%.0f ms", ms(o.took)), nil)
+	s.run.Cell(e.name, "ended after", fmt.Sprintf("%.0f ms", lab.Milliseconds(o.took)), nil)
 	s.run.Cell(e.name, "with", o.with, nil)
 	s.run.Cell(e.name, "and then", o.then, nil)
-	s.run.Fact(e.name, ms(o.took), "ms")
+	s.run.Fact(e.name, lab.Milliseconds(o.took), "ms")
 	return nil
 }
 
@@ -139,9 +139,9 @@ func (s *sockets) read(ctx context.Context, c, peer net.Conn) (o outcome, err er
 	if err != nil {
 		return o, fmt.Errorf("read with a new deadline: %w", err)
 	}
-	s.run.Fact("a second Read without a new deadline", ms(atOnce), "ms")
+	s.run.Fact("a second Read without a new deadline", lab.Milliseconds(atOnce), "ms")
 	s.run.Fact("read after a new deadline was set", float64(n), "bytes")
-	o.then = fmt.Sprintf("Read again: %s in %.1f ms. Write: ok. New deadline: the late %d bytes", ending(again), ms(atOnce), n)
+	o.then = fmt.Sprintf("Read again: %s in %.1f ms. Write: ok. New deadline: the late %d bytes", ending(again), lab.Milliseconds(atOnce), n)
 	return o, nil
 }
 
@@ -283,7 +283,7 @@ func (s *sockets) cancelled(ctx context.Context, peer net.Conn, fact string, rea
 		ended = o.took - s.p.Deadline/2
 		return nil
 	})
-	s.run.Fact(fact, ms(ended), "ms")
+	s.run.Fact(fact, lab.Milliseconds(ended), "ms")
 	o.then = "the data had to come first"
 	return o, err
 }

@@ -112,6 +112,6 @@ func (s *stream) watch(ctx context.Context) error {
 	end(why)
 	s.run.Fact("events received", float64(s.received), "events")
 	s.lasted = time.Since(began)
-	s.run.Fact("the stream lasted", ms(s.lasted), "ms")
+	s.run.Fact("the stream lasted", lab.Milliseconds(s.lasted), "ms")
 	return nil
 }

@@ -117,7 +117,7 @@ func (t *table) handler(col column) http.Handler {
 			told = "its context had ended by then"
 		}
 		t.mu.Lock()
-		s.handler = fmt.Sprintf("worked for %.0f ms; %s", ms(time.Since(began)), told)
+		s.handler = fmt.Sprintf("worked for %.0f ms; %s", lab.Milliseconds(time.Since(began)), told)
 		t.mu.Unlock()
 		io.WriteString(w, "done\n")
 	})
@@ -228,14 +228,14 @@ func (t *table) tell(c kase, col column, s *seen, got answer, closed time.Durati
 	ended := closed > 0
 	switch {
 	case c.answer && got.status > 0:
-		what = fmt.Sprintf("%d after %.0f ms", got.status, ms(got.after))
+		what = fmt.Sprintf("%d after %.0f ms", got.status, lab.Milliseconds(got.after))
 		ended = got.status >= 400
 	case closed > 0 && c.answer:
-		what = fmt.Sprintf("no answer, closed after %.0f ms", ms(closed))
+		what = fmt.Sprintf("no answer, closed after %.0f ms", lab.Milliseconds(closed))
 	case closed > 0:
-		what = fmt.Sprintf("closed after %.0f ms", ms(closed))
+		what = fmt.Sprintf("closed after %.0f ms", lab.Milliseconds(closed))
 	default:
-		what = fmt.Sprintf("open after %.0f ms", ms(watched*t.p.Deadline))
+		what = fmt.Sprintf("open after %.0f ms", lab.Milliseconds(watched*t.p.Deadline))
 		if col.name == columns[0].name {
 			t.open++
 		}

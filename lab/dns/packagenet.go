@@ -160,7 +160,7 @@ func (s *stage) real(ctx context.Context) {
 		if err != nil {
 			text = reason(err)
 		} else {
-			run.Fact("real name, "+way.name, ms(took), "ms")
+			run.Fact("real name, "+way.name, lab.Milliseconds(took), "ms")
 		}
 		end(text)
 		run.Note("%s, %s: %s.", s.p.Real, way.name, text)

@@ -12,6 +12,7 @@ import (
 	"github.com/miekg/dns"
 
 	"peerlab/guard"
+	"peerlab/lab"
 	"peerlab/trace"
 )
 
@@ -32,7 +33,7 @@ func (s *stage) transports(ctx context.Context) error {
 				grid.Cell(to.name, over.String(), "failed ("+reason(err)+")", nil)
 				continue
 			}
-			grid.Cell(to.name, over.String(), fmt.Sprintf("%s, %.1f ms", outcome(m), ms(took)), map[string]string{"records": list(m.Answer)})
+			grid.Cell(to.name, over.String(), fmt.Sprintf("%s, %.1f ms", outcome(m), lab.Milliseconds(took)), map[string]string{"records": list(m.Answer)})
 			if !m.Truncated {
 				answers[to.name] = strings.Join(said(m), ", ")
 			}
@@ -75,7 +76,7 @@ func (s *stage) askTwice(ctx context.Context, to place, over Transport) (m *dns.
 		if !own {
 			break
 		}
-		t.run.Fact(over.String()+": "+which+" answer", ms(passed), "ms")
+		t.run.Fact(over.String()+": "+which+" answer", lab.Milliseconds(passed), "ms")
 	}
 	return m, took, nil
 }
@@ -143,6 +144,3 @@ func brief(err *net.DNSError) string {
 	}
 	return "the lookup failed"
 }
-
-// ms is a duration in milliseconds.
-func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

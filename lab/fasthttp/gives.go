@@ -82,8 +82,8 @@ func (s *server) drip(ctx context.Context) error {
 			s.firstLine = time.Since(began)
 		}
 	}
-	end(fmt.Sprintf("the first one after %.0f ms", milliseconds(s.firstLine)))
-	s.run.Fact("first of five lines after", milliseconds(s.firstLine), "ms")
+	end(fmt.Sprintf("the first one after %.0f ms", lab.Milliseconds(s.firstLine)))
+	s.run.Fact("first of five lines after", lab.Milliseconds(s.firstLine), "ms")
 	return nil
 }
 
@@ -103,7 +103,7 @@ func (s *server) leave(ctx context.Context) error {
 		return ctx.Err()
 	}
 	s.stopped = time.Duration(s.noticed.Load())
-	s.run.Fact("work for a client that left after 100 ms", milliseconds(s.stopped), "ms")
+	s.run.Fact("work for a client that left after 100 ms", lab.Milliseconds(s.stopped), "ms")
 	return nil
 }
 

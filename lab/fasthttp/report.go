@@ -2,12 +2,9 @@ package fasthttp
 
 import (
 	"fmt"
-	"time"
 
 	"peerlab/lab"
 )
-
-func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 func yes(b bool) string {
 	if b {
@@ -38,9 +35,9 @@ func conclude(p Params, r *lab.Run, both [2]*server) {
 		return
 	}
 	n.run.Verdict(lab.Good, "The first of five lines came after %.0f ms; work stopped %.0f ms after it began, as the client had left; %s; HTTP/2: %s; a path that a handler kept %s.",
-		milliseconds(n.firstLine), milliseconds(n.stopped), "an upload of 5 MiB: "+n.uploaded, yes(n.http2), n.remembered)
+		lab.Milliseconds(n.firstLine), lab.Milliseconds(n.stopped), "an upload of 5 MiB: "+n.uploaded, yes(n.http2), n.remembered)
 	f.run.Verdict(lab.Warn, "The first of five lines came after %.0f ms, with the last; work went on for %.0f ms for a client that had left; %s; HTTP/2: %s; a path that a handler kept %s.",
-		milliseconds(f.firstLine), milliseconds(f.stopped), "an upload of 5 MiB: "+f.uploaded, yes(f.http2), f.remembered)
+		lab.Milliseconds(f.firstLine), lab.Milliseconds(f.stopped), "an upload of 5 MiB: "+f.uploaded, yes(f.http2), f.remembered)
 }
 
 // judge says whether the difference of the medians is more than their noise.

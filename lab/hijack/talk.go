@@ -14,8 +14,6 @@ import (
 	"peerlab/trace"
 )
 
-func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
-
 // request is the upgrade as the client writes it.
 const request = "GET /echo HTTP/1.1\r\nHost: server\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n"
 
@@ -38,7 +36,7 @@ func (s *server) converse(ctx context.Context) error {
 	}
 	s.run.Fact("lines sent", float64(t.sent), "lines")
 	s.run.Fact("lines that came back", float64(t.echoed), "lines")
-	s.run.Fact("conversation lasted", milliseconds(t.lasted), "ms")
+	s.run.Fact("conversation lasted", lab.Milliseconds(t.lasted), "ms")
 	open := 0.0
 	if t.after {
 		open = 1
@@ -47,13 +45,13 @@ func (s *server) converse(ctx context.Context) error {
 	switch {
 	case t.cut != nil:
 		s.run.Verdict(lab.Bad, "The conversation was cut off after %.0f ms, with %d of %d lines answered: the deadline for the upgrade, %.0f ms, was left on the connection.",
-			milliseconds(t.lasted), t.echoed, s.p.Early+s.p.Lines, milliseconds(s.p.Timeout))
+			lab.Milliseconds(t.lasted), t.echoed, s.p.Early+s.p.Lines, lab.Milliseconds(s.p.Timeout))
 	case t.lost > 0:
 		s.run.Verdict(lab.Bad, "%d lines were sent and %d came back. The others had been read by net/http together with the request.", t.sent, t.echoed)
 	case t.after:
 		s.run.Verdict(lab.Warn, "All lines came back, but Shutdown returned with the connection still open.")
 	default:
-		s.run.Verdict(lab.Good, "All %d lines came back, although the server's timeouts of %.0f ms had passed, and Shutdown closed the connection.", t.sent, milliseconds(s.p.Timeout))
+		s.run.Verdict(lab.Good, "All %d lines came back, although the server's timeouts of %.0f ms had passed, and Shutdown closed the connection.", t.sent, lab.Milliseconds(s.p.Timeout))
 	}
 	return nil
 }

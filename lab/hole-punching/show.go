@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
-	"time"
 
 	"peerlab/lab"
 	"peerlab/netsim"
@@ -19,7 +18,7 @@ func (s *stage) show(ctx context.Context) error {
 	connected := a.ok && b.ok
 	s.run.Fact("connected", truth(connected), "of 1")
 	if connected {
-		s.run.Fact("first packet through", milliseconds(min(a.path.first, b.path.first)), "ms")
+		s.run.Fact("first packet through", lab.Milliseconds(min(a.path.first, b.path.first)), "ms")
 		s.holder = &holder{stage: s, a: a, b: b}
 	}
 	for _, one := range []*side{s.a, s.b} {
@@ -120,8 +119,6 @@ func truth(b bool) float64 {
 	}
 	return 0
 }
-
-func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 // aim is what a peer knocks at, and with how many sockets.
 func aim(sockets int, targets []netip.AddrPort) string {

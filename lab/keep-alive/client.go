@@ -237,6 +237,3 @@ func short(err error) string {
 	}
 	return err.Error()
 }
-
-// ms is a duration in milliseconds.
-func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

@@ -54,9 +54,9 @@ func (l *live) at(ctx context.Context, grid *lab.Run, row string, delay time.Dur
 		return nil
 	}
 	lost := not - kept
-	grid.Cell(row, "kept", fmt.Sprintf("%.1f ms", ms(kept)), nil)
-	grid.Cell(row, "not kept", fmt.Sprintf("%.1f ms", ms(not)), nil)
-	text := fmt.Sprintf("%.1f ms", ms(lost))
+	grid.Cell(row, "kept", fmt.Sprintf("%.1f ms", lab.Milliseconds(kept)), nil)
+	grid.Cell(row, "not kept", fmt.Sprintf("%.1f ms", lab.Milliseconds(not)), nil)
+	text := fmt.Sprintf("%.1f ms", lab.Milliseconds(lost))
 	if delay > 0 {
 		trips := float64(lost) / float64(2*delay)
 		text += fmt.Sprintf(", %.1f round trips", trips)
@@ -64,8 +64,8 @@ func (l *live) at(ctx context.Context, grid *lab.Run, row string, delay time.Dur
 	}
 	grid.Cell(row, "lost a request", text, nil)
 	// Near links are done first, so the lines rise with the distance.
-	grid.Sample(trace.HTTP, "lost a request", "from link to link", ms(lost), "ms")
-	grid.Sample(trace.HTTP, "a round trip", "from link to link", ms(2*delay), "ms")
+	grid.Sample(trace.HTTP, "lost a request", "from link to link", lab.Milliseconds(lost), "ms")
+	grid.Sample(trace.HTTP, "a round trip", "from link to link", lab.Milliseconds(2*delay), "ms")
 	return nil
 }
 

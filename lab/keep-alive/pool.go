@@ -53,7 +53,7 @@ func (l *live) burst(ctx context.Context, name string, perHost int) error {
 			return err
 		}
 		opened, _, _ := c.totals()
-		r.Note("Burst %d: %.0f ms, %d connections opened so far, %d kept.", i+1, ms(passed), opened, kept)
+		r.Note("Burst %d: %.0f ms, %d connections opened so far, %d kept.", i+1, lab.Milliseconds(passed), opened, kept)
 		r.Fact("bursts: idle connections kept", float64(kept), "connections")
 		if failed > 0 && ctx.Err() == nil {
 			r.Note("%d requests of burst %d failed.", failed, i+1)
@@ -61,7 +61,7 @@ func (l *live) burst(ctx context.Context, name string, perHost int) error {
 	}
 	opened, _, _ := c.totals()
 	r.Fact("bursts: connections opened", float64(opened), "connections")
-	r.Fact("bursts: all", ms(took), "ms")
+	r.Fact("bursts: all", lab.Milliseconds(took), "ms")
 	if err := r.Sleep(ctx, l.p.Idle); err != nil {
 		return err
 	}

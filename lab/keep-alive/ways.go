@@ -125,7 +125,7 @@ func (w *way) ask(ctx context.Context) error {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	w.took = append(w.took, res.took)
-	w.client.run.Sample(trace.HTTP, "client", "request", ms(res.took), "ms")
+	w.client.run.Sample(trace.HTTP, "client", "request", lab.Milliseconds(res.took), "ms")
 	return nil
 }
 
@@ -144,18 +144,18 @@ func (w *way) conclude() {
 	lost := handshakes - handshakes/time.Duration(opened)
 	r.Fact("connections opened", float64(opened), "connections")
 	r.Fact("connections still open at the server", float64(w.server.open()), "connections")
-	r.Fact("a request, median", ms(sorted[len(sorted)/2]), "ms")
-	r.Fact("all requests", ms(total), "ms")
-	r.Fact("of it handshakes after the first", ms(lost), "ms")
+	r.Fact("a request, median", lab.Milliseconds(sorted[len(sorted)/2]), "ms")
+	r.Fact("all requests", lab.Milliseconds(total), "ms")
+	r.Fact("of it handshakes after the first", lab.Milliseconds(lost), "ms")
 	switch w.name {
 	case kept:
 		r.Verdict(lab.Good, "One connection for %d requests: each body is read to its end, so the connection goes back to the pool.", len(w.took))
 	case undrained:
-		r.Verdict(lab.Bad, "%d connections for %d requests, as bodies are closed before their end, and nobody can use a connection with half an answer on it. %.0f ms went into handshakes after the first.", opened, len(w.took), ms(lost))
+		r.Verdict(lab.Bad, "%d connections for %d requests, as bodies are closed before their end, and nobody can use a connection with half an answer on it. %.0f ms went into handshakes after the first.", opened, len(w.took), lab.Milliseconds(lost))
 	case forgotten:
 		r.Verdict(lab.Bad, "%d connections for %d requests, and %d of them still open, as bodies are neither read nor closed. It goes on until one side has no sockets left.", opened, len(w.took), w.server.open())
 	case off:
-		r.Note("%d connections for %d requests, as DisableKeepAlives asks for. %.0f ms went into handshakes after the first.", opened, len(w.took), ms(lost))
+		r.Note("%d connections for %d requests, as DisableKeepAlives asks for. %.0f ms went into handshakes after the first.", opened, len(w.took), lab.Milliseconds(lost))
 	}
 	if w.name == kept && opened != 1 { // the server closed it, or a loss did
 		r.Verdict(lab.Warn, "%d connections for %d requests, though each body was read to its end.", opened, len(w.took))

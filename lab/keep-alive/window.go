@@ -98,7 +98,9 @@ func between(all []time.Duration) string {
 }
 
 // inMS is a duration for people, to a tenth of a millisecond.
-func inMS(d time.Duration) string { return fmt.Sprintf("%g ms", ms(d.Round(100*time.Microsecond))) }
+func inMS(d time.Duration) string {
+	return fmt.Sprintf("%g ms", lab.Milliseconds(d.Round(100*time.Microsecond)))
+}
 
 // region window
 

@@ -42,7 +42,7 @@ func (p *probe) experiment(ctx context.Context) {
 	if p.target.own != nil {
 		var ok bool
 		if rtt, ok = roundTrip(ctx, p.target.client); ok {
-			p.run.Fact("round trip, measured beside", ms(rtt), "ms")
+			p.run.Fact("round trip, measured beside", lab.Milliseconds(rtt), "ms")
 		}
 	}
 	first, ok := p.first(ctx)
@@ -59,12 +59,12 @@ func (p *probe) experiment(ctx context.Context) {
 	if len(warm) > 0 {
 		slices.Sort(warm)
 		median := warm[len(warm)/2]
-		p.run.Fact("warm: first byte", ms(median), "ms")
+		p.run.Fact("warm: first byte", lab.Milliseconds(median), "ms")
 		p.trips("warm: round trips before the first byte", median-p.p.Think, rtt)
 	}
 	if p.p.Parallel > 1 && ctx.Err() == nil {
 		took, opened := p.burst(p.p.Parallel)
-		p.run.Fact("at once: until the last answer", ms(took), "ms")
+		p.run.Fact("at once: until the last answer", lab.Milliseconds(took), "ms")
 		p.run.Fact("at once: connections opened", float64(opened), "connections")
 	}
 }
@@ -114,10 +114,10 @@ func (p *probe) ask(ctx context.Context, lane string) (result, bool) {
 func (p *probe) coldFacts(res result, rtt time.Duration) {
 	for _, part := range []phase{dns, connect, tlsPhase, wait, transfer} {
 		if took, ok := res.took[part]; ok {
-			p.run.Fact("cold: "+string(part), ms(took), "ms")
+			p.run.Fact("cold: "+string(part), lab.Milliseconds(took), "ms")
 		}
 	}
-	p.run.Fact("cold: first byte", ms(res.firstByte), "ms")
+	p.run.Fact("cold: first byte", lab.Milliseconds(res.firstByte), "ms")
 	if _, ok := res.took[tlsPhase]; ok {
 		p.trips("TLS: round trips", res.took[tlsPhase]-p.p.Cert, rtt)
 		p.trips("cold: round trips before the first byte", res.firstByte-p.p.Think-p.p.Cert, rtt)
@@ -179,5 +179,3 @@ func (p *probe) oneCold(ctx context.Context) {
 	p.target.transport.CloseIdleConnections()
 	p.more(ctx, "later, cold")
 }
-
-func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

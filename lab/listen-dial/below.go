@@ -95,5 +95,3 @@ func drain(c net.Conn) error {
 
 // canceled tells whether err is only the end of the run.
 func canceled(ctx context.Context, err error) bool { return err != nil && ctx.Err() != nil }
-
-func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"peerlab/lab"
 	"peerlab/trace"
 )
 
@@ -118,7 +119,7 @@ func (s *stage) dials(ctx context.Context) error {
 		c, err := s.client.DialContext(ctx, "tcp", address)
 		end(outcome(err))
 		if errors.Is(err, syscall.ECONNREFUSED) {
-			s.run.Fact("time to be refused", milliseconds(time.Since(began)), "ms")
+			s.run.Fact("time to be refused", lab.Milliseconds(time.Since(began)), "ms")
 		}
 		return c, err
 	}
@@ -141,15 +142,15 @@ func (s *stage) dials(ctx context.Context) error {
 		return nil
 	}
 	defer c.Close()
-	s.run.Fact("time to a connection", milliseconds(took), "ms")
+	s.run.Fact("time to a connection", lab.Milliseconds(took), "ms")
 	if again, known := s.watch.repeated(); known {
 		s.run.Fact("SYNs sent again to the silent address", float64(again), "segments")
 	}
 	s.run.Fact("addresses tried", float64(len(tried)), "addresses")
 	if s.name == naive {
-		s.told.fault("it connected after %.0f ms, as it waited for an address that does not answer", milliseconds(took))
+		s.told.fault("it connected after %.0f ms, as it waited for an address that does not answer", lab.Milliseconds(took))
 	} else {
-		s.told.merit("it connected after %.0f ms, past an address that does not answer", milliseconds(took))
+		s.told.merit("it connected after %.0f ms, past an address that does not answer", lab.Milliseconds(took))
 	}
 	return nil
 }

@@ -315,7 +315,7 @@ func (s *stage) seen(ctx context.Context) error {
 
 func tell(d time.Duration) string {
 	if d < 10*time.Millisecond {
-		return fmt.Sprintf("%.1f ms", milliseconds(d))
+		return fmt.Sprintf("%.1f ms", lab.Milliseconds(d))
 	}
-	return fmt.Sprintf("%.0f ms", milliseconds(d))
+	return fmt.Sprintf("%.0f ms", lab.Milliseconds(d))
 }

@@ -128,7 +128,7 @@ func (p *progress) result(connections int) round {
 		all = append(all, a.last)
 	}
 	if len(all) > 0 {
-		r.first, r.median, r.last = slices.Min(all), median(all), slices.Max(all)
+		r.first, r.median, r.last = slices.Min(all), lab.Median(all), slices.Max(all)
 	}
 	return r
 }

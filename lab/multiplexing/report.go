@@ -15,22 +15,13 @@ type round struct {
 	connections, failed int
 }
 
-func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
-
-// median of some durations, of which there is at least one.
-func median(all []time.Duration) time.Duration {
-	all = slices.Clone(all)
-	slices.Sort(all)
-	return all[len(all)/2]
-}
-
 // over is the median of all rounds.
 func (w *way) over(of func(round) time.Duration) time.Duration {
 	var all []time.Duration
 	for _, r := range w.rounds {
 		all = append(all, of(r))
 	}
-	return median(all)
+	return lab.Median(all)
 }
 
 func last(r round) time.Duration { return r.last }
@@ -41,9 +32,9 @@ func (w *way) facts() {
 	for _, r := range w.rounds {
 		failed += r.failed
 	}
-	w.run.Fact("all answers after, median of the rounds", milliseconds(w.over(last)), "ms")
-	w.run.Fact("one answer after, median", milliseconds(w.over(func(r round) time.Duration { return r.median })), "ms")
-	w.run.Fact("longest silence, median of the rounds", milliseconds(w.over(func(r round) time.Duration { return r.silence })), "ms")
+	w.run.Fact("all answers after, median of the rounds", lab.Milliseconds(w.over(last)), "ms")
+	w.run.Fact("one answer after, median", lab.Milliseconds(w.over(func(r round) time.Duration { return r.median })), "ms")
+	w.run.Fact("longest silence, median of the rounds", lab.Milliseconds(w.over(func(r round) time.Duration { return r.silence })), "ms")
 	w.run.Fact("connections", float64(w.rounds[0].connections), "")
 	w.run.Fact("rounds measured", float64(len(w.rounds)), "")
 	w.run.Fact("requests failed", float64(failed), "requests")

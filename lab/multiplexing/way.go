@@ -81,7 +81,7 @@ func (w *way) measure(ctx context.Context) error {
 			return err
 		}
 		w.rounds = append(w.rounds, got)
-		w.run.Sample(trace.App, "", "all answers of a round", milliseconds(got.last), "ms")
+		w.run.Sample(trace.App, "", "all answers of a round", lab.Milliseconds(got.last), "ms")
 	}
 	w.facts()
 	return nil

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -262,12 +261,6 @@ func (k *talk) facts() {
 	k.r.Fact("messages sent", float64(k.sent), "messages")
 	k.r.Fact("messages echoed", float64(k.echoed), "messages")
 	if len(k.trips) > 0 {
-		k.r.Fact("round trip, median", float64(median(k.trips).Microseconds())/1000, "ms")
+		k.r.Fact("round trip, median", float64(lab.Median(k.trips).Microseconds())/1000, "ms")
 	}
-}
-
-func median(all []time.Duration) time.Duration {
-	sorted := slices.Clone(all)
-	slices.Sort(sorted)
-	return sorted[len(sorted)/2]
 }

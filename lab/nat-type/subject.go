@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
-	"time"
 
 	"peerlab/lab"
 	"peerlab/nat"
@@ -63,7 +62,7 @@ func (s subject) record(t nat.Test) {
 		}
 	}
 	if t.Answered() && t.Mapped.IsValid() {
-		s.run.Sample(trace.ICE, client, "round trip", milliseconds(t.Took), "ms")
+		s.run.Sample(trace.ICE, client, "round trip", lab.Milliseconds(t.Took), "ms")
 	}
 }
 
@@ -86,7 +85,7 @@ func (s subject) facts(d nat.Discovery) {
 	}
 	s.run.Note("Found: %s.", strings.Join(says, "; "))
 	if d.Mapped.IsValid() {
-		s.run.Fact("round trip to the server", milliseconds(d.RoundTrip), "ms")
+		s.run.Fact("round trip to the server", lab.Milliseconds(d.RoundTrip), "ms")
 		s.run.Note("%s is seen at %s by %s.", d.Local, d.Mapped, d.Server)
 	}
 	for _, why := range d.Untold {
@@ -116,5 +115,3 @@ func yesNo(b *bool) string {
 	}
 	return "no"
 }
-
-func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

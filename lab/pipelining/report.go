@@ -6,8 +6,6 @@ import (
 	"peerlab/lab"
 )
 
-func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
-
 // outcome is what came of the requests of a way.
 type outcome struct {
 	first, last, slow time.Duration // when answers were there
@@ -56,9 +54,9 @@ func (a *asker) outcome() outcome {
 func (a *asker) facts() {
 	o := a.outcome()
 	if o.first > 0 {
-		a.run.Fact("first answer after", milliseconds(o.first), "ms")
-		a.run.Fact("a fast one, on average, after", milliseconds(o.meanFast), "ms")
-		a.run.Fact("last answer after", milliseconds(o.last), "ms")
+		a.run.Fact("first answer after", lab.Milliseconds(o.first), "ms")
+		a.run.Fact("a fast one, on average, after", lab.Milliseconds(o.meanFast), "ms")
+		a.run.Fact("last answer after", lab.Milliseconds(o.last), "ms")
 	}
 	a.mu.Lock()
 	dialled, resent := a.dialled, a.resent
@@ -80,7 +78,7 @@ func conclude(p Params, all []*asker) {
 	}
 	for _, a := range all {
 		o := by[a.name]
-		fastOnes, alone := milliseconds(o.meanFast), milliseconds(p.Fast)
+		fastOnes, alone := lab.Milliseconds(o.meanFast), lab.Milliseconds(p.Fast)
 		switch {
 		case o.failed > 0:
 			a.run.Verdict(lab.Bad, "%d requests were left without an answer: the server had closed the connection, and the client would not guess which of them had been carried out.", o.failed)

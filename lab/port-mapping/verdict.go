@@ -51,7 +51,7 @@ func (h *home) facts() {
 	if res.failed != nil {
 		return
 	}
-	r.Fact("until open", milliseconds(res.took), "ms")
+	r.Fact("until open", lab.Milliseconds(res.took), "ms")
 	r.Fact("packets until open", float64(h.tally.packets), "packets")
 	r.Fact("bytes until open", float64(h.tally.bytes), "B")
 	r.Fact("outside port", float64(res.grant.external), "")
@@ -127,5 +127,3 @@ func truth(b bool) float64 {
 	}
 	return 0
 }
-
-func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

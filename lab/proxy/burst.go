@@ -108,7 +108,7 @@ func (b *burst) took(d time.Duration, err error) {
 	}
 	_ = b.times.RecordValue(min(max(d.Microseconds(), shortest), longest)) // within its bounds it can't fail
 	if every := (b.requests + maxSamples - 1) / maxSamples; b.count%every == 0 {
-		b.run.Sample(trace.HTTP, "client", "latency", milliseconds(d), "ms")
+		b.run.Sample(trace.HTTP, "client", "latency", lab.Milliseconds(d), "ms")
 	}
 }
 

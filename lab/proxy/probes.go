@@ -104,7 +104,7 @@ func (s *reverse) webSocket(ctx context.Context) error {
 		return err
 	}
 	s.run.Message(trace.App, "proxy", "client", frameName(opText), "hello through the "+s.name)
-	s.run.Fact("WebSocket echo", milliseconds(took), "ms")
+	s.run.Fact("WebSocket echo", lab.Milliseconds(took), "ms")
 	return nil
 }
 
@@ -271,5 +271,3 @@ func (s *forwarding) throughTunnel(ctx context.Context) (int, error) {
 	}
 	return resp.StatusCode, nil
 }
-
-func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

@@ -84,7 +84,7 @@ func (a *app) request(ctx context.Context, work time.Duration) *request {
 		return q
 	}
 	end("answered")
-	a.run.Sample(trace.App, appLane, "time of a request", ms(q.took), "ms")
+	a.run.Sample(trace.App, appLane, "time of a request", lab.Milliseconds(q.took), "ms")
 	return q
 }
 

@@ -135,8 +135,6 @@ func compare(r *lab.Run, stages []*stage) {
 		median[s.way] = s.median
 	}
 	if median[dialEach] > 0 && median[puddleWay] > 0 {
-		r.Fact("a connection of its own adds to a request", ms(median[dialEach]-median[puddleWay]), "ms")
+		r.Fact("a connection of its own adds to a request", lab.Milliseconds(median[dialEach]-median[puddleWay]), "ms")
 	}
 }
-
-func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

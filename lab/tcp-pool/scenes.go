@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"peerlab/lab"
 	"slices"
 	"time"
 )
@@ -50,11 +51,11 @@ func (s *stage) cost(ctx context.Context) error {
 	after, _ := s.app.watch.count("")
 	s.median = all.median()
 	if s.median > 0 {
-		s.run.Fact("one request, median", ms(s.median), "ms")
+		s.run.Fact("one request, median", lab.Milliseconds(s.median), "ms")
 	}
 	s.run.Fact("connections for requests one after another", float64(after-before), "connections")
 	s.told[cost] = after - before
-	s.cell(cost, fmt.Sprintf("%.1f ms", ms(s.median)), fmt.Sprintf("%d requests, one after another, over %d connections", len(all), after-before))
+	s.cell(cost, fmt.Sprintf("%.1f ms", lab.Milliseconds(s.median)), fmt.Sprintf("%d requests, one after another, over %d connections", len(all), after-before))
 	return nil
 }
 
@@ -78,7 +79,7 @@ func (s *stage) crowd(ctx context.Context) error {
 	s.run.Fact("most connections at a time, in the crowd", float64(peak), "connections")
 	s.run.Fact("refused by the backend, in the crowd", float64(refused), "connections")
 	s.run.Fact("failed in the crowd", float64(all.failed(nil)), "requests")
-	s.run.Fact("longest wait for a connection, in the crowd", ms(all.longest()), "ms")
+	s.run.Fact("longest wait for a connection, in the crowd", lab.Milliseconds(all.longest()), "ms")
 	s.told[crowd] = all.failed(nil)
 	s.outcome(crowd, all, fmt.Sprintf("%d connections were open at most, %d refused", peak, refused))
 	return nil
@@ -153,7 +154,7 @@ func (s *stage) leak(ctx context.Context) error {
 	s.run.Fact("leaked connections still open", float64(left), "connections")
 	s.run.Fact("failed after the leak", float64(all.failed(nil)), "requests")
 	if all.failed(nil) < len(all) {
-		s.run.Fact("longest wait behind the leak", ms(all.longest()), "ms")
+		s.run.Fact("longest wait behind the leak", lab.Milliseconds(all.longest()), "ms")
 	}
 	s.told[leak] = all.failed(nil)
 	s.outcome(leak, all, fmt.Sprintf("%d leaked connections are still open, %d taken back", left, back))

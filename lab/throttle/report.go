@@ -3,6 +3,7 @@ package throttle
 import (
 	"context"
 	"fmt"
+	"peerlab/lab"
 	"time"
 )
 
@@ -27,8 +28,8 @@ func (s *service) report() {
 	s.run.Fact("refused (429)", float64(refused), "requests")
 	s.run.Fact("longest Retry-After", retry.Seconds(), "s")
 	s.run.Fact("buckets kept", float64(s.limiters.kept()), "buckets")
-	s.run.Fact("slowest answer", ms(slowest), "ms")
-	s.run.Fact("most a request was sent too late", ms(behind), "ms") // this machine was busy
+	s.run.Fact("slowest answer", lab.Milliseconds(slowest), "ms")
+	s.run.Fact("most a request was sent too late", lab.Milliseconds(behind), "ms") // this machine was busy
 	if failed > 0 {
 		s.run.Fact("without an answer", float64(failed), "requests")
 	}
@@ -36,8 +37,6 @@ func (s *service) report() {
 		s.run.Fact("not sent: too many were waiting", float64(skipped), "requests")
 	}
 }
-
-func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 // maxLater is how many clients can come by the button.
 const maxLater = 9

@@ -106,7 +106,7 @@ func (s *stage) amplify(ctx context.Context) error {
 		s.run.Note("The %s client of good faith: %v.", s.name, err)
 	}
 	s.run.Fact("items of the list that a real client got", float64(items), "items")
-	s.run.Fact("time of the real client", milliseconds(time.Since(begin)), "ms")
+	s.run.Fact("time of the real client", lab.Milliseconds(time.Since(begin)), "ms")
 	return nil
 }
 

@@ -20,6 +20,3 @@ func earlier(a, b time.Time) time.Time {
 	}
 	return b
 }
-
-// milliseconds is a duration as facts tell it.
-func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

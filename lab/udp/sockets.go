@@ -202,7 +202,7 @@ func (s *stage) refused(ctx context.Context) error {
 	}
 	begin := time.Now()
 	if err := ask(); err == nil {
-		s.run.Fact("time to an answer", milliseconds(time.Since(begin)), "ms")
+		s.run.Fact("time to an answer", lab.Milliseconds(time.Since(begin)), "ms")
 	}
 	pc.Close()
 	s.run.Note("The server of the %s client closes its socket. The client asks once more.", s.name)
@@ -215,11 +215,11 @@ func (s *stage) refused(ctx context.Context) error {
 		return nil // a copy of an answer was on its way
 	}
 	end(err.Error())
-	s.run.Fact("time to know that the server is gone", milliseconds(took), "ms")
+	s.run.Fact("time to know that the server is gone", lab.Milliseconds(took), "ms")
 	if isRefused(err) {
-		s.told.merit("it knew after %.2f ms that the server was gone", milliseconds(took))
+		s.told.merit("it knew after %.2f ms that the server was gone", lab.Milliseconds(took))
 	} else {
-		s.told.fault("it waited %.0f ms for a server that was gone", milliseconds(took))
+		s.told.fault("it waited %.0f ms for a server that was gone", lab.Milliseconds(took))
 	}
 	return nil
 }

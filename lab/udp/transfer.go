@@ -137,7 +137,7 @@ func ended(err error) string {
 // sent charts what the sender has on its way.
 func (s *stage) sent(number int, now *sender) {
 	s.run.Sample(trace.App, client, "pieces on their way", float64(now.flying()), "pieces")
-	s.run.Sample(trace.App, client, "timeout", milliseconds(now.rtt.timeout(1)), "ms")
+	s.run.Sample(trace.App, client, "timeout", lab.Milliseconds(now.rtt.timeout(1)), "ms")
 	if tries := now.pieces[number].tries; tries > 1 {
 		s.run.Message(trace.App, client, server, fmt.Sprintf("DATA %d again", number+1), fmt.Sprintf("sent for the %d. time", tries))
 	}
@@ -178,7 +178,7 @@ func (s *stage) outcome(u *upload, file []byte, pieces [][]byte, took time.Durat
 	s.run.Fact("pieces missing", float64(missing), "pieces")
 	s.run.Fact("pieces that came twice", float64(u.twice), "pieces")
 	s.run.Fact("pieces overtaken", float64(u.overtaken), "pieces")
-	s.run.Fact("time the sender took", milliseconds(took), "ms")
+	s.run.Fact("time the sender took", lab.Milliseconds(took), "ms")
 	if bytes.Equal(got, file) {
 		s.told.merit("the file arrived whole")
 		return

@@ -3,6 +3,8 @@ package webrtc
 import (
 	"slices"
 	"time"
+
+	"peerlab/lab"
 )
 
 // summary is what became of the messages.
@@ -51,7 +53,7 @@ func (l *load) summary(lifetime time.Duration) summary {
 		}
 	}
 	if len(ages) > 0 {
-		s.median, s.worst = median(ages), slices.Max(ages)
+		s.median, s.worst = lab.Median(ages), slices.Max(ages)
 	}
 	return s
 }

@@ -3,7 +3,6 @@ package webrtc
 import (
 	"context"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -100,17 +99,7 @@ func (t *talk) tell() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if len(t.trips) > 1 {
-		t.r.Fact("round trip of a message, median", round(median(t.trips)), "ms")
+		t.r.Fact("round trip of a message, median", round(lab.Median(t.trips)), "ms")
 		t.r.Fact("longest silence between two echoes", round(t.silent), "ms")
 	}
-}
-
-// median of some times; 0 of none.
-func median(all []time.Duration) time.Duration {
-	if len(all) == 0 {
-		return 0
-	}
-	sorted := slices.Clone(all)
-	slices.Sort(sorted)
-	return sorted[len(sorted)/2]
 }

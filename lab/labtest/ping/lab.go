@@ -112,7 +112,7 @@ func ask(ctx context.Context, p Params, r *lab.Run, c net.Conn) error {
 			took := time.Since(sent)
 			times = append(times, took)
 			r.Message(trace.App, "server", "client", "pong", text)
-			r.Sample(trace.App, "client", "round trip", milliseconds(took), "ms")
+			r.Sample(trace.App, "client", "round trip", lab.Milliseconds(took), "ms")
 			break
 		}
 		if err := r.Sleep(ctx, p.Pace); err != nil {
@@ -122,11 +122,9 @@ func ask(ctx context.Context, p Params, r *lab.Run, c net.Conn) error {
 	r.Fact("answers missing", float64(p.Count-len(times)), "datagrams")
 	if len(times) > 0 {
 		slices.Sort(times)
-		r.Fact("round trip, median", milliseconds(times[len(times)/2]), "ms")
+		r.Fact("round trip, median", lab.Milliseconds(times[len(times)/2]), "ms")
 	}
 	return nil
 }
 
 // endregion
-
-func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
