@@ -27,12 +27,13 @@ var rules = map[string][]string{
 	"peer":               {"signaling/envelope", "trace", "guard"},
 	"netsim":             {},
 	"dissect":            {},
+	"tlsrecord":          {},
 	"icesim":             {"turnsrv", "guard"},
 	"igdsim":             {"nat"},
 	"lab":                {"trace", "netsim", "guard"},
 	"lab/lesson":         {"lab"},
 	"lab/labtest":        {"lab", "lab/lesson", "trace"},
-	"lab/<slug>":         {"lab", "trace", "netsim", "procnet", "guard", "selfsigned", "icesim", "igdsim", "dissect", "signaling", "turnsrv", "nat", "peer"},
+	"lab/<slug>":         {"lab", "trace", "netsim", "procnet", "guard", "selfsigned", "icesim", "igdsim", "dissect", "tlsrecord", "signaling", "turnsrv", "nat", "peer"},
 	"web":                {"signaling", "turnsrv", "nat", "peer", "trace", "static", "dissect", "lab", "lab/lesson"},
 }
 

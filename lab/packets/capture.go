@@ -25,7 +25,7 @@ type capture struct {
 	expr    expr
 	program []bpf.Instruction // of the filter, for the framing seen last
 	own     services          // of the run's servers
-	keys    keyLog
+	keys    netsim.Keys
 	sockets sides // what went through the client's sockets
 	blind   error // why there are no packets
 

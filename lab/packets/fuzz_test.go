@@ -30,7 +30,7 @@ func FuzzFile(f *testing.F) {
 		for _, fr := range frames {
 			list = append(list, seen{at: fr.at, link: fr.link, data: fr.data})
 		}
-		log := secrets(data)
+		log := string(secrets(data))
 		for _, c := range reassemble(list) {
 			if len(c.client.data) > maxStream || len(c.server.data) > maxStream {
 				t.Fatal("a stream beyond its bound")

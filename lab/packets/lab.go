@@ -7,10 +7,11 @@ import (
 	"time"
 
 	"peerlab/lab"
+	"peerlab/tlsrecord"
 	"peerlab/trace"
 )
 
-//go:embed lab.md filter.go compile.go capture.go live.go decode.go streams.go records.go open.go
+//go:embed lab.md filter.go compile.go capture.go live.go decode.go streams.go
 var files embed.FS
 
 // Params are what can be asked of a run.
@@ -49,7 +50,7 @@ func describe(allowed bool) (*lab.Lab, error) {
 	return lab.New(lab.Info{
 		Slug: "packets", Title: "Reading raw packets", Chapter: "TCP and UDP", Question: 406,
 		Ask:      "How do you capture packets in Go, and read them layer by layer?",
-		Files:    files,
+		Files:    lab.Sources(files, tlsrecord.Source),
 		Views:    []lab.View{lab.Packets, lab.Lanes, lab.Matrix, lab.State, lab.LogLines},
 		Networks: []lab.Network{lab.Link, lab.Loopback},
 		Captures: true,
@@ -86,7 +87,7 @@ func (c *capture) work(ctx context.Context, p Params) error {
 	if err := decodings(ctx, r, c.packets()); err != nil {
 		return err
 	}
-	c.verdict(table(r, c.conversations(), c.keys.bytes()))
+	c.verdict(table(r, c.conversations(), c.keys.Log()))
 	return nil
 }
 

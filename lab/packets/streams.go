@@ -2,12 +2,15 @@ package packets
 
 import (
 	"net"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/gopacket/gopacket"
 	"github.com/gopacket/gopacket/layers"
 	"github.com/gopacket/gopacket/reassembly"
+
+	"peerlab/tlsrecord"
 )
 
 // conversation is a TCP connection as both its streams: of the client, who
@@ -137,6 +140,33 @@ func (c *connection) Accept(_ *layers.TCP, _ gopacket.CaptureInfo, _ reassembly.
 
 // ReassemblyComplete keeps the connection, as late segments of it may come.
 func (c *connection) ReassemblyComplete(reassembly.AssemblerContext) bool { return false }
+
+// record is a TLS record of a conversation.
+type record struct {
+	tlsrecord.Record
+	fromClient bool
+	at         time.Time
+}
+
+// records lists the TLS records of both directions in the order they came, as
+// far as the streams are TLS.
+func (c conversation) records() (all []record) {
+	for _, s := range []struct {
+		stream
+		fromClient bool
+	}{{c.client, true}, {c.server, false}} {
+		for at := 0; ; {
+			r, size, err := tlsrecord.Split(s.data[at:])
+			if err != nil || size == 0 {
+				break
+			}
+			at += size
+			all = append(all, record{r, s.fromClient, s.at(at)})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b record) int { return a.at.Compare(b.at) })
+	return all
+}
 
 // sides writes down what goes through the sockets of a client: what a program
 // sees of its own connections, without a capture.

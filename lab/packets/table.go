@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"peerlab/lab"
+	"peerlab/tlsrecord"
 )
 
 // opened is what became of all TLS records.
@@ -30,11 +31,11 @@ const (
 )
 
 var messageNames = map[byte]string{1: "ClientHello", 2: "ServerHello", 4: "NewSessionTicket", 8: "EncryptedExtensions", 11: "Certificate",
-	13: "CertificateRequest", 15: "CertificateVerify", finished: "Finished", keyUpdate: "KeyUpdate"}
+	13: "CertificateRequest", 15: "CertificateVerify", 20: "Finished", 24: "KeyUpdate"}
 
 // table sets side by side what anyone on the way reads, and what one reads who
 // has the keys.
-func table(r *lab.Run, all []conversation, keys []byte) (total opened) {
+func table(r *lab.Run, all []conversation, keys string) (total opened) {
 	rows, told := 0, 0
 	for _, c := range all {
 		list := c.records()
@@ -42,21 +43,17 @@ func table(r *lab.Run, all []conversation, keys []byte) (total opened) {
 		t := newTeller(keys)
 		for i, rec := range list {
 			row := t.tell(rec, &ours)
-			if i == 0 && (rec.kind != handshake || t.client.random == nil) {
+			if i == 0 && t.Client().Random == nil {
 				break // not the beginning of a connection
 			}
 			if told < maxOpened && rows < maxRows {
 				rows++
-				who := "server → client"
-				if rec.fromClient {
-					who = "client → server"
-				}
-				name := fmt.Sprintf("%02d %s", rows, who)
-				r.Cell(name, onTheWay, row.wire, map[string]string{"bytes": strconv.Itoa(5 + len(rec.body))})
+				name := rowName(rows, rec.fromClient)
+				r.Cell(name, onTheWay, row.wire, map[string]string{"bytes": strconv.Itoa(5 + len(rec.Body))})
 				r.Cell(name, withKeys, row.inside, row.more)
 			}
 		}
-		if t.client.random == nil {
+		if t.Client().Random == nil {
 			plain(r, c, &rows)
 			continue
 		}
@@ -77,29 +74,25 @@ func table(r *lab.Run, all []conversation, keys []byte) (total opened) {
 // plain tells of a connection that is not TLS: its first line each way.
 func plain(r *lab.Run, c conversation, rows *int) {
 	for _, side := range []struct {
-		who string
-		s   stream
-	}{{"client → server", c.client}, {"server → client", c.server}} {
+		fromClient bool
+		s          stream
+	}{{true, c.client}, {false, c.server}} {
 		if len(side.s.data) == 0 || *rows >= maxRows {
 			continue
 		}
 		*rows++
-		name := fmt.Sprintf("%02d %s", *rows, side.who)
+		name := rowName(*rows, side.fromClient)
 		r.Cell(name, onTheWay, "in the clear: "+firstLine(side.s.data), map[string]string{"bytes": strconv.Itoa(len(side.s.data)), "port": c.port})
 		r.Cell(name, withKeys, "takes none", nil)
 	}
 }
 
 // teller reads the records of one connection in order.
-type teller struct {
-	keys     []byte
-	client   hello
-	server   hello
-	from, to *opener // client's and server's records
-	left     [2][]byte
-}
+type teller struct{ *tlsrecord.Session }
 
-func newTeller(keys []byte) *teller { return &teller{keys: keys} }
+func newTeller(keys string) teller {
+	return teller{tlsrecord.NewSession(func() string { return keys })}
+}
 
 // row is a line of the table.
 type row struct {
@@ -107,73 +100,56 @@ type row struct {
 	more         map[string]string
 }
 
-var kindNames = map[byte]string{changeCipher: "ChangeCipherSpec", alert: "alert", handshake: "handshake", application: "application data"}
-
-func (t *teller) tell(r record, o *opened) row {
-	o.records++
-	wire := fmt.Sprintf("%s, %d B", kindNames[r.kind], len(r.body))
-	if t.to == nil && r.kind == handshake {
-		return t.greet(r, o, wire)
+// rowName numbers the rows; the arrow tells the direction.
+func rowName(n int, fromClient bool) string {
+	if fromClient {
+		return fmt.Sprintf("%02d to server", n)
 	}
-	if r.kind != application {
+	return fmt.Sprintf("%02d to client", n)
+}
+
+var kindNames = map[byte]string{tlsrecord.ChangeCipherSpec: "ChangeCipherSpec", tlsrecord.Alert: "alert",
+	tlsrecord.Handshake: "handshake", tlsrecord.ApplicationData: "application data"}
+
+func (t teller) tell(r record, o *opened) row {
+	o.records++
+	wire := fmt.Sprintf("%s, %d B", kindNames[r.Type], len(r.Body))
+	c := t.Open(r.fromClient, r.Record)
+	switch {
+	case c.Hello != nil && c.Hello.Client:
+		o.name = or(o.name, firstLine([]byte(c.Hello.Name)))
+		return row{wire: "ClientHello for " + or(o.name, "no name"), inside: "the same"}
+	case c.Hello != nil:
+		return row{wire: "ServerHello, " + suiteName(*c.Hello), inside: "the same"}
+	case !c.Sealed:
 		return row{wire: wire, inside: "the same"}
 	}
 	o.sealed++
-	which, side := t.to, 1
-	if r.fromClient {
-		which, side = t.from, 0
-	}
-	if which == nil {
-		return row{wire: wire, inside: "sealed"}
-	}
-	kind, content, err := which.open(r)
-	if err != nil {
+	if !c.Opened {
 		return row{wire: wire, inside: "sealed"}
 	}
 	o.opened++
-	if kind == handshake {
-		messages, left := messagesIn(append(t.left[side], content...))
-		t.left[side] = bytes.Clone(left)
-		which.saw(messages)
+	really := map[string]string{"really": kindNames[c.Type], "bytes": strconv.Itoa(len(c.Plain))}
+	switch c.Type {
+	case tlsrecord.Handshake:
 		var names []string
-		for _, m := range messages {
-			names = append(names, or(messageNames[m.kind], "message "+strconv.Itoa(int(m.kind))))
+		for _, kind := range c.Messages {
+			names = append(names, or(messageNames[kind], "message "+strconv.Itoa(int(kind))))
 		}
-		return row{wire: wire, inside: or(strings.Join(names, ", "), "a part of a message"), more: map[string]string{"really": "handshake"}}
+		return row{wire, or(strings.Join(names, ", "), "a part of a message"), really}
+	case tlsrecord.Alert:
+		return row{wire, "alert: the end", really}
 	}
-	if kind == alert {
-		return row{wire: wire, inside: "alert: the end", more: map[string]string{"really": "alert"}}
-	}
-	line := firstLine(content)
+	line := firstLine(c.Plain)
 	o.first = or(o.first, line)
-	return row{wire: wire, inside: line, more: map[string]string{"really": kindNames[kind], "bytes": strconv.Itoa(len(content))}}
+	return row{wire, line, really}
 }
 
-// greet reads a hello, which is in the clear.
-func (t *teller) greet(r record, o *opened, wire string) row {
-	h, ok := readHello(r.body)
-	if !ok {
-		return row{wire: wire, inside: "the same"}
-	}
-	if r.fromClient {
-		t.client = h
-		o.name = or(o.name, firstLine([]byte(h.name)))
-		return row{wire: "ClientHello for " + or(o.name, "no name"), inside: "the same"}
-	}
-	t.server = h
-	if h.tls13 {
-		secrets := secretsOf(t.keys, t.client.random)
-		t.from = newOpener(h.suite, secrets, "CLIENT")
-		t.to = newOpener(h.suite, secrets, "SERVER")
-	}
-	return row{wire: "ServerHello, " + suiteName(h), inside: "the same"}
-}
-
-func suiteName(h hello) string {
-	if !h.tls13 {
+func suiteName(h tlsrecord.Hello) string {
+	if !h.TLS13 {
 		return "TLS 1.2 or older: Wireshark opens it, this table does not"
 	}
-	return fmt.Sprintf("TLS 1.3, suite 0x%04x", h.suite)
+	return fmt.Sprintf("TLS 1.3, suite 0x%04x", h.Suite)
 }
 
 // firstLine is the first line of bytes if it is text, in up to 80 bytes, and else how many they are.

@@ -30,7 +30,7 @@ const siteName = "www.lab.example"
 type talk struct {
 	run     *lab.Run
 	p       Params
-	keys    *keyLog
+	keys    *netsim.Keys
 	sockets *sides
 
 	dns           net.PacketConn
