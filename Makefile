@@ -4,7 +4,7 @@ GO       ?= go
 GOLANGCI ?= github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 # Debian packages the tests use, and a program that shows each one is there.
 PACKAGES := chromium:chromium nftables:nft iproute2:ip conntrack:conntrack \
-            coturn:turnutils_uclient miniupnpd-nftables:miniupnpd netcat-openbsd:nc curl:curl tshark:tshark bind9-dnsutils:dig nodejs:node npm:npm
+            coturn:turnutils_uclient miniupnpd-nftables:miniupnpd netcat-openbsd:nc curl:curl tshark:tshark bind9-dnsutils:dig nghttp2-client:h2load nodejs:node npm:npm
 
 .PHONY: run test tools check unit e2e generate lint bench fuzz build help
 

@@ -57,6 +57,7 @@ func TestEveryLabInABrowser(t *testing.T) {
 		"/labs/keep-alive":    "requests=2&against=2&server-idle=150",
 		"/labs/throttle":      "for=2&file=100",
 		"/labs/latency":       "warm=1&parallel=2",
+		"/labs/http2":         "requests=2&busy=100",
 		"/labs/multiplexing":  "requests=4&rounds=1",
 		"/labs/pipelining":    "requests=3",
 		"/labs/slow-network":  "size=50",

@@ -38,6 +38,7 @@ func TestABadParameterIsNamedAndNothingIsRun(t *testing.T) {
 		"/labs/webrtc":        {"show=death&pool=7", "show", `value="7"`},
 		"/labs/nat-type":      {"server=example.org:53&life=77", "server", `value="77"`},
 		"/labs/port-mapping":  {"carrier=moon&port=17", "carrier", `value="17"`},
+		"/labs/http2":         {"window=5&busy=77", "window", `value="77"`},
 		"/labs/packets":       {"filter=tcp+port&size=17", "filter", `value="17"`},
 		"/labs/hole-punching": {"a=cone&guesses=17", "a", `value="17"`},
 	} {

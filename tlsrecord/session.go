@@ -41,6 +41,8 @@ type Content struct {
 	Plain []byte
 	// Hello is the one in it, if it is that.
 	Hello *Hello
+	// Protocol is the server's choice of the client's ALPN list, where it tells it.
+	Protocol string
 	// Messages are the kinds of handshake messages that end in it.
 	Messages []byte
 }
@@ -71,10 +73,28 @@ func (s *Session) Open(fromClient bool, r Record) Content {
 	}
 	c.Opened, c.Type, c.Plain = true, kind, plain
 	if kind == Handshake {
+		if !fromClient && len(s.left[side]) == 0 {
+			c.Protocol = protocol(plain)
+		}
 		c.Messages, s.left[side] = messages(append(s.left[side], plain...))
 		which.saw(c.Messages)
 	}
 	return c
+}
+
+// protocol reads the ALPN choice in EncryptedExtensions, RFC 8446 section 4.3.1.
+func protocol(message []byte) string {
+	const encryptedExtensions, alpn = 8, 16
+	c := &cursor{b: message}
+	if c.number(1) != encryptedExtensions {
+		return ""
+	}
+	for e := (&cursor{b: (&cursor{b: c.vector(3)}).vector(2)}); len(e.b) > 0 && !e.bad; {
+		if id, data := e.number(2), (&cursor{b: e.vector(2)}); id == alpn {
+			return string((&cursor{b: data.vector(2)}).vector(1))
+		}
+	}
+	return ""
 }
 
 // greet reads a hello. After the server's the records are under seal.

@@ -95,10 +95,13 @@ func TestTheKeysOpenAConnection(t *testing.T) {
 	var keys netsim.Keys
 	written := talk(t, &keys, tls.VersionTLS13)
 	for log, want := range map[string]string{keys.Log(): "hello world", "": ""} {
-		said, sealed := "", 0
+		said, sealed, protocol := "", 0, ""
 		s := read(written, log, func(_ bool, c tlsrecord.Content) {
 			if c.Sealed {
 				sealed++
+			}
+			if c.Protocol != "" {
+				protocol = c.Protocol
 			}
 			if c.Opened && c.Type == tlsrecord.ApplicationData {
 				said += string(c.Plain) + " "
@@ -106,6 +109,9 @@ func TestTheKeysOpenAConnection(t *testing.T) {
 		})
 		if got := string(bytes.TrimSpace([]byte(said))); got != want || sealed < 6 {
 			t.Errorf("%d records under seal, and in them %q, want %q", sealed, got, want)
+		}
+		if (protocol == "h2") != (log != "") {
+			t.Errorf("ALPN chose %q", protocol)
 		}
 		if c := s.Client(); c.Name != "www.lab.example" || len(c.ALPN) != 1 || c.ALPN[0] != "h2" || !s.Server().TLS13 {
 			t.Errorf("in the clear: %+v", c)

@@ -16,6 +16,7 @@ import (
 	"peerlab/lab/hijack"
 	holepunching "peerlab/lab/hole-punching"
 	keepalive "peerlab/lab/keep-alive"
+	"peerlab/lab/http2"
 	"peerlab/lab/latency"
 	listendial "peerlab/lab/listen-dial"
 	"peerlab/lab/multiplexing"
@@ -50,6 +51,7 @@ func labs(f *flags, log *slog.Logger) []func() (*lab.Lab, error) {
 		throttle.Lab,
 		latency.Lab,
 		fasthttp.Lab,
+		http2.Lab,
 		multiplexing.Lab,
 		pipelining.Lab,
 		slownetwork.Lab,
