@@ -52,6 +52,7 @@ func TestEveryLabInABrowser(t *testing.T) {
 		"/labs/packets":       "size=4",
 		"/labs/dns":           "lookups=4",
 		"/labs/fasthttp":      "load=100&for=1&bare=200&idle=10",
+		"/labs/transport":     "fresh=0&cooldown=50",
 		"/labs/hijack":        "pace=50",
 		"/labs/proxy":         "requests=4&load=20&rest=200",
 		"/labs/keep-alive":    "requests=2&against=2&server-idle=150",

@@ -26,6 +26,7 @@ func TestABadParameterIsNamedAndNothingIsRun(t *testing.T) {
 		"/labs/tcp-pool":      {"size=99&leak=7", "size", `value="7"`},
 		"/labs/dns":           {"address=moon&lookups=17", "address", `value="17"`},
 		"/labs/fasthttp":      {"load=5000&for=20", "for", `value="5000"`},
+		"/labs/transport":     {"order=log+moon&fail=5", "order", `value="5"`},
 		"/labs/hijack":        {"early=99&lines=7", "early", `value="7"`},
 		"/labs/proxy":         {"load=-1&requests=17", "load", `value="17"`},
 		"/labs/keep-alive":    {"against=moon&requests=17", "against", `value="17"`},

@@ -30,6 +30,7 @@ import (
 	tcppool "peerlab/lab/tcp-pool"
 	tcpserver "peerlab/lab/tcp-server"
 	"peerlab/lab/throttle"
+	"peerlab/lab/transport"
 	"peerlab/lab/udp"
 	"peerlab/lab/webrtc"
 	"peerlab/nat"
@@ -42,6 +43,7 @@ func labs(f *flags, log *slog.Logger) []func() (*lab.Lab, error) {
 		udp.Lab,
 		tcppool.Lab,
 		dnslab.Lab,
+		transport.Lab,
 		hijack.Lab,
 		deadlines.Lab,
 		packets.New(f.Capture),
