@@ -40,7 +40,7 @@ func (b *breaker) RoundTrip(req *http.Request) (*http.Response, error) {
 	probe, ok := b.admit(time.Now())
 	if !ok {
 		closeBody(req) // a RoundTripper does so, whatever happens
-		remark(req, "refused: open")
+		remark(req, "open: refused")
 		return nil, errOpen
 	}
 	resp, err := b.next.RoundTrip(req)

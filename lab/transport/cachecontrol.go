@@ -73,7 +73,7 @@ func mayStore(req *http.Request, resp *http.Response) (why string) {
 		return "Vary: *"
 	case req.Header.Get("Authorization") != "" &&
 		!has(said, "public") && !has(said, "s-maxage") && !has(said, "must-revalidate"):
-		return "for one user, and not said to be public"
+		return "not public"
 	case lifetime(resp.Header) == 0 && resp.Header.Get("Etag") == "":
 		return "neither fresh nor to be checked"
 	}

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -139,11 +140,15 @@ func (s *stage) drawn(next http.RoundTripper) http.RoundTripper {
 		if host != "elsewhere" {
 			host = "api"
 		}
-		text := fmt.Sprintf("%d Authorization", len(req.Header["Authorization"]))
+		tokens := len(req.Header["Authorization"])
+		text := fmt.Sprintf("%d × Authorization", tokens)
 		s.run.Message(trace.HTTP, "client", host, req.Method+" "+req.URL.Path, text)
 		resp, err := next.RoundTrip(req)
 		if err != nil {
 			return nil, err
+		}
+		if tokens > 1 || tokens == 1 && host == "elsewhere" {
+			remark(req, "%d with %d × Authorization", resp.StatusCode, tokens)
 		}
 		s.run.Message(trace.HTTP, host, "client", resp.Status, resp.Header.Get("Cache-Control"))
 		return resp, nil
@@ -191,7 +196,8 @@ func (s *stage) ask(ctx context.Context, w wish) (status int, text string, err e
 		resp.Body.Close()
 		status, text = resp.StatusCode, string(bytes.TrimSpace(got))
 	}
-	s.take(w, changed, s.api.isDown(), status, text, err)
+	wrong := s.take(w, changed, s.api.isDown(), status, text, err)
+	s.onlooker.answered(cmp.Or(text, outcomeOf(resp, err)), wrong)
 	if err != nil && !errors.Is(err, errOpen) && ctx.Err() == nil {
 		s.run.Note("%s: %s %s failed: %v", s.name, method, w.path, err)
 	}

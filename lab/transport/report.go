@@ -36,21 +36,19 @@ func (s *stage) found() (f found) {
 // facts tells what was measured, and what it comes to.
 func (s *stage) facts() {
 	f, t := s.found(), s.tally
-	_, inside := s.onlooker.counts()
 	fact := func(name string, n int, unit string) { s.run.Fact(name, float64(n), unit) }
-	fact("asked for", t.asked, "requests")
 	fact("seen by api", len(s.api.ours()), "requests")
 	fact("connections to api", int(s.dialled.Load()), "")
-	fact("answered without the network", inside, "requests")
-	fact("answers meant for another user", t.wrongUser, "answers")
-	fact("answers in the wrong language", t.wrongLanguage, "answers")
+	fact("answered without the network", s.onlooker.withoutNetwork(), "requests")
+	fact("answers meant for somebody else", t.wrongUser+t.wrongLanguage, "answers")
 	fact("requests that a layer changed", t.changed, "requests")
 	fact("Authorization lines in one request, at most", f.mostLines, "lines")
 	fact("tokens told to the other host", f.elsewhere, "tokens")
 	fact("bodies that arrived empty", f.emptyBodies, "requests")
 	fact("orders booked once too often", f.bookedTwice, "orders")
-	fact("orders booked with nothing in them", f.bookedEmpty, "orders")
-	fact("failed without an answer", t.failed, "requests")
+	if s.p.Body == "known" {
+		fact("orders that failed on our own side", t.lostBodies, "orders")
+	}
 	fact("refused by the breaker", t.refused, "requests")
 	if s.p.Outage > 0 {
 		fact("reached api while it was down", t.inOutage, "requests")
@@ -66,7 +64,7 @@ func (s *stage) conclude(f found) {
 			wrong = append(wrong, fmt.Sprintf(format, args...))
 		}
 	}
-	why := "it goes by the URL alone"
+	why := "the cache goes by the URL alone"
 	if s.name == careful {
 		why = "the cache stands outside auth and never saw whose request it was"
 	}
@@ -86,11 +84,6 @@ func (s *stage) conclude(f found) {
 	case !slices.Contains(s.order, authing):
 		s.run.Verdict(lab.Warn, "Nothing went wrong, but without auth nobody was known to the server.")
 	default:
-		s.run.Verdict(lab.Good, "Every attempt was whole and had one token, no host got a token that is not its own, and nobody was given another one's answer; %d answers came without the network.", s.inside())
+		s.run.Verdict(lab.Good, "Every attempt was whole and had one token, no host got a token that is not its own, and nobody was given another one's answer; %d answers came without the network.", s.onlooker.withoutNetwork())
 	}
-}
-
-func (s *stage) inside() int {
-	_, n := s.onlooker.counts()
-	return n
 }

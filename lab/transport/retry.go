@@ -27,6 +27,7 @@ type retry struct {
 func (r *retry) RoundTrip(req *http.Request) (*http.Response, error) {
 	attempt := req
 	for try := 1; ; try++ {
+		remark(req, "attempts: %d", try)
 		resp, err := r.next.RoundTrip(attempt)
 		pause, worth := r.another(req, resp, err, try)
 		if !worth {

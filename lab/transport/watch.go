@@ -15,6 +15,9 @@ import (
 // network is the innermost of all: the transport that the layers are around.
 const network = "network"
 
+// answerColumn is what the caller had of a request in the end.
+const answerColumn = "answer"
+
 // onlooker shows requests on their way through the layers: a span for each
 // layer that one is in, and a row of the table for each request.
 type onlooker struct {
@@ -23,7 +26,8 @@ type onlooker struct {
 
 	mu       sync.Mutex
 	requests int
-	inside   int // answered without the network
+	row      string // of the latest
+	inside   int    // answered without the network
 }
 
 func newOnlooker(run *lab.Run, order []string) *onlooker {
@@ -73,10 +77,11 @@ func (o *onlooker) entrance(next http.RoundTripper) http.RoundTripper {
 		o.mu.Lock()
 		o.requests++
 		p := &passage{times: map[string]int{}, row: fmt.Sprintf("%d %s %s", o.requests, req.Method, label(req))}
-		o.mu.Unlock()
 		if user := userOf(req); user != "" {
 			p.row += " for " + user
 		}
+		o.row = p.row
+		o.mu.Unlock()
 		end := o.run.Begin(trace.HTTP, "client", p.row)
 		resp, err := next.RoundTrip(req.WithContext(context.WithValue(req.Context(), passageKey{}, p)))
 		end(outcomeOf(resp, err))
@@ -87,6 +92,7 @@ func (o *onlooker) entrance(next http.RoundTripper) http.RoundTripper {
 				o.run.Cell(p.row, name, "–", map[string]string{"why": "never got here"})
 			}
 		}
+		o.run.Cell(p.row, answerColumn, "–", nil)
 		if p.times[network] == 0 && err == nil {
 			o.mu.Lock()
 			o.inside++
@@ -135,15 +141,28 @@ func (o *onlooker) around(name string, l layer) layer {
 func outcomeOf(resp *http.Response, err error) string {
 	switch {
 	case errors.Is(err, errOpen):
-		return "refused: " + errOpen.Error()
+		return "refused"
 	case err != nil:
 		return "failed with " + err.Error()
 	}
 	return fmt.Sprint(resp.StatusCode)
 }
 
-func (o *onlooker) counts() (requests, inside int) {
+// answered shows what the caller got for the latest request; wrong tells that it
+// was meant for somebody else.
+func (o *onlooker) answered(text string, wrong bool) {
+	o.mu.Lock()
+	row := o.row
+	o.mu.Unlock()
+	if wrong {
+		text = "failed not this one's: " + text
+	}
+	o.run.Cell(row, answerColumn, text, nil)
+}
+
+// withoutNetwork is how many requests a layer has answered by itself.
+func (o *onlooker) withoutNetwork() int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.requests, o.inside
+	return o.inside
 }
