@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"peerlab/trace"
 )
 
 // api is what the flaky server answers.
@@ -154,6 +156,7 @@ func (a *api) setDown(down bool) {
 	a.omu.Lock()
 	defer a.omu.Unlock()
 	a.down = down
+	a.run.State(trace.HTTP, a.name, "server", map[bool]string{true: "503 to everything", false: "works"}[down])
 }
 
 func (a *api) isDown() bool {

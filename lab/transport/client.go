@@ -70,6 +70,8 @@ func openStage(p Params, run *lab.Run, name string) (*stage, error) {
 		return nil, err
 	}
 	run.Live("url", "http://"+at.String())
+	run.State(trace.HTTP, "client", "layers", cmp.Or(strings.Join(order, " "), "none"))
+	s.api.setDown(false)
 	s.client = &http.Client{Transport: s.assemble(host["client"]), Timeout: 20 * time.Second}
 	return s, nil
 }

@@ -67,7 +67,8 @@ func Lab() (*lab.Lab, error) {
 		Commands: []lab.Command{
 			{Text: "curl {naive.url}/seen", Note: "All that the naive client's server saw: lines of Authorization, bodies of 0 B. Your own requests are there as well."},
 			{Text: "curl {careful.url}/seen", Note: "The same of the careful one."},
-			{Text: "for i in 1 2 3 4; do curl -s -o /dev/null -w '%{http_code}\\n' {careful.url}/flaky; done", Note: "The flaky server without a retry. With curl --retry 3 {careful.url}/flaky it works."},
+			{Text: "for i in 1 2 3 4; do curl -s -o /dev/null -w '%{http_code}\\n' {careful.url}/flaky; done", Note: "The flaky server, without a retry."},
+			{Text: "curl -s --retry 3 {careful.url}/flaky", Note: "The same with curl's own: it waits a second, then two. See what the server saw of it."},
 			{Text: "curl -sL -H 'Authorization: Bearer mine' {careful.url}/moved", Note: "A redirect to another host: curl keeps the token to itself, as http.Client does with a header that you set. With --location-trusted it is told, as by the naive layer."},
 			{Text: "curl -i {careful.url}/news", Note: "What a cache goes by. Then once more with -H 'If-None-Match: \"1\"'."},
 		},

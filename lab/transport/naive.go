@@ -41,7 +41,7 @@ type naiveRetry struct {
 // RoundTrip is http.RoundTripper's.
 func (r *naiveRetry) RoundTrip(req *http.Request) (resp *http.Response, err error) {
 	for try := range r.attempts {
-		remark(req, "attempts: %d", try+1)
+		attempts(req, try+1)
 		resp, err = r.next.RoundTrip(req)
 		if err == nil && resp.StatusCode < 500 {
 			break

@@ -27,8 +27,8 @@ type retry struct {
 func (r *retry) RoundTrip(req *http.Request) (*http.Response, error) {
 	attempt := req
 	for try := 1; ; try++ {
-		remark(req, "attempts: %d", try)
 		resp, err := r.next.RoundTrip(attempt)
+		attempts(req, try)
 		pause, worth := r.another(req, resp, err, try)
 		if !worth {
 			return resp, err
@@ -110,6 +110,13 @@ func retryAfter(value string, now time.Time) time.Duration {
 		return max(at.Sub(now), 0)
 	}
 	return 0
+}
+
+// attempts tells how many there were, if there was more than one.
+func attempts(req *http.Request, n int) {
+	if n > 1 {
+		remark(req, "%d attempts", n)
+	}
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

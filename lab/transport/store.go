@@ -159,5 +159,5 @@ func short(u string) string {
 }
 
 func kept(body []byte, fresh time.Duration) string {
-	return fmt.Sprintf("%q, fresh for %s", body, fresh)
+	return fmt.Sprintf("%.60q, fresh for %.0f s", bytes.TrimSpace(body), fresh.Seconds())
 }

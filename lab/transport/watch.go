@@ -114,7 +114,7 @@ func (o *onlooker) around(name string, l layer) layer {
 			s := &stop{}
 			p.mu.Lock()
 			p.times[name]++
-			time := p.times[name]
+			time := p.times[name] // the first, the second…
 			p.mu.Unlock()
 			if time == 1 {
 				o.run.Cell(p.row, name, "…", nil)
@@ -129,7 +129,7 @@ func (o *onlooker) around(name string, l layer) layer {
 				cell, came = said, said+"; "+came
 			}
 			if time > 1 {
-				cell += fmt.Sprintf(" (time %d)", time)
+				cell += fmt.Sprintf(" ×%d", time)
 			}
 			end(came)
 			o.run.Cell(p.row, name, cell, map[string]string{"why": came})
