@@ -111,8 +111,8 @@ func (l *link) flows(fromClient bool, f frame, drawn bool) {
 		return
 	}
 	l.run.Sample(trace.HTTP, serverLane, "the connection may send", float64(l.flow[1].connection), "B")
-	if left, known := l.flow[1].streams[f.StreamID]; known {
-		l.run.Sample(trace.HTTP, serverLane, fmt.Sprintf("stream %d may send", f.StreamID), float64(left), "B")
+	if left, any := l.flow[1].tightest(); any {
+		l.run.Sample(trace.HTTP, serverLane, "the tightest stream may send", float64(left), "B")
 	}
 }
 

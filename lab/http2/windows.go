@@ -67,15 +67,18 @@ func (w *windows) sent(stream, bytes uint32) (left int64) {
 
 // closed tells whether some stream has to wait.
 func (w *windows) closed() bool {
-	if len(w.streams) > 0 && w.connection <= 0 {
-		return true
-	}
-	for _, left := range w.streams {
-		if left <= 0 {
-			return true
+	left, any := w.tightest()
+	return any && (left <= 0 || w.connection <= 0)
+}
+
+// tightest is the window of the stream that has the least left.
+func (w *windows) tightest() (left int64, any bool) {
+	for _, n := range w.streams {
+		if !any || n < left {
+			left, any = n, true
 		}
 	}
-	return false
+	return left, any
 }
 
 // endregion
