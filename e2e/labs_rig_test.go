@@ -144,7 +144,7 @@ func follow(ctx context.Context, address string, after uint64, take func([]trace
 // all of it is filled in.
 func (r labRun) commands() []string {
 	r.s.t.Helper()
-	item := regexp.MustCompile(`(?s)<li class="command"[^>]*data-ready="(true|false)".*?<code>(.*?)</code>`)
+	item := regexp.MustCompile(`(?s)<li class="command"[^>]*data-ready="(true|false)".*?<code[^>]*>(.*?)</code>`)
 	var all []string
 	eventually(r.s.t, "the commands to be filled in", patience, func() bool {
 		all = nil

@@ -120,7 +120,7 @@ func (g *guest) isTold(expression string) {
 
 func (g *guest) isToldIn(within time.Duration, expression string) {
 	g.t.Helper()
-	g.WaitFor(`new RegExp(`+js(expression)+`).test(`+one("why-sentence")+`.textContent)`, within)
+	g.WaitFor(`(text => { if (new RegExp(`+js(expression)+`).test(text)) return true; throw new Error('it says: ' + text); })(`+one("why-sentence")+`.textContent)`, within)
 }
 
 // chooses sets which paths may be used.
