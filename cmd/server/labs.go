@@ -39,29 +39,33 @@ import (
 // labs is the list of labs, one line each.
 func labs(f *flags, log *slog.Logger) []func() (*lab.Lab, error) {
 	return []func() (*lab.Lab, error){
+		// TCP and UDP
 		tcpserver.Lab,
+		listendial.Lab,
 		udp.Lab,
 		tcppool.Lab,
-		dnslab.Lab,
-		transport.Lab,
-		hijack.Lab,
 		deadlines.Lab,
+		dnslab.Lab,
 		packets.New(f.Capture),
-		listendial.Lab,
-		proxy.Lab,
-		keepalive.Lab,
-		throttle.Lab,
+		// HTTP
 		latency.Lab,
-		fasthttp.Lab,
+		keepalive.Lab,
+		transport.Lab,
+		proxy.Lab,
+		hijack.Lab,
+		throttle.Lab,
 		http2.Lab,
 		multiplexing.Lab,
 		pipelining.Lab,
-		slownetwork.Lab,
+		fasthttp.Lab,
+		// NAT and peer to peer
 		natmatrix.Lab,
 		nattype.New(nattype.Surroundings{STUN: f.StunServers, Gateways: nat.NewFinder(log)}),
-		portmapping.Lab,
 		holepunching.Lab,
+		portmapping.Lab,
 		webrtc.Lab,
+		// Testing
+		slownetwork.Lab,
 	}
 }
 
