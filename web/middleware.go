@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -162,9 +163,28 @@ func (s *site) boundBody(next http.Handler) http.Handler {
 		if u := s.uploadAt(r); u != nil {
 			limit += int64(u.Max) + maxBody
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, limit)
+		all := r.Body
+		r.Body = http.MaxBytesReader(w, all, limit)
 		next.ServeHTTP(w, r)
+		if r.ContentLength != 0 {
+			swallow(w, all)
+		}
 	})
+}
+
+// How much of a body that nobody wanted is read, and for how long.
+const (
+	maxSwallowed = 8 << 20
+	swallowFor   = 2 * time.Second
+)
+
+// swallow reads the rest of a body that was refused, within bounds. A connection
+// that is closed under a sender is reset, and then the sender never sees why.
+func swallow(w http.ResponseWriter, body io.Reader) {
+	if http.NewResponseController(w).SetReadDeadline(time.Now().Add(swallowFor)) != nil {
+		return // it could last for ever
+	}
+	io.CopyN(io.Discard, body, maxSwallowed) // an error is that of who sends it
 }
 
 // trustworthy tells whether a browser takes our origin for a secure one. On any
