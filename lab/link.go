@@ -88,6 +88,9 @@ func (r *Run) packet(p netsim.Packet) {
 	}
 }
 
+// Nobody is the lane of packets to addresses that no host has.
+const Nobody = "nobody"
+
 // packetEvent is the message that a packet is; number is its own among those kept.
 func packetEvent(p netsim.Packet, number int) trace.Event {
 	e := trace.Event{
@@ -96,6 +99,9 @@ func packetEvent(p netsim.Packet, number int) trace.Event {
 	}
 	if p.Lost {
 		e.Text = p.Why
+	}
+	if p.Why == netsim.WhyNoHost {
+		e.To = Nobody // one lane for all such addresses; which one it was is in the attributes
 	}
 	return numbered(e, number)
 }

@@ -27,16 +27,20 @@ type byHand struct {
 	left    map[uint32][]byte // of the page, by stream
 }
 
+// mostStreams is how many pages one client can have on the way.
+const mostStreams = 20
+
 func serveByHand(conn net.Conn, page []byte, obey bool) error {
 	s := &byHand{page: page, obey: obey, framer: h2.NewFramer(conn, conn), windows: newWindows(), left: map[uint32][]byte{}}
 	s.encoder = hpack.NewEncoder(&s.block)
 	s.framer.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 	s.framer.MaxHeaderListSize = 16 << 10
+	s.framer.SetMaxReadFrameSize(16 << 10) // as large as frames are unless one asks for more
 	preface := make([]byte, len(h2.ClientPreface))
 	if _, err := io.ReadFull(conn, preface); err != nil || string(preface) != h2.ClientPreface {
 		return fmt.Errorf("no preface of HTTP/2: %w", err)
 	}
-	if err := s.framer.WriteSettings(h2.Setting{ID: h2.SettingMaxConcurrentStreams, Val: 20}); err != nil {
+	if err := s.framer.WriteSettings(h2.Setting{ID: h2.SettingMaxConcurrentStreams, Val: mostStreams}); err != nil {
 		return err
 	}
 	for {
@@ -66,6 +70,9 @@ func (s *byHand) take(f h2.Frame) error {
 		}
 		return s.send()
 	case *h2.MetaHeadersFrame:
+		if len(s.left) >= mostStreams { // whoever opens more has been told
+			return s.framer.WriteRSTStream(f.StreamID, h2.ErrCodeRefusedStream)
+		}
 		s.windows.begin(f.StreamID)
 		s.left[f.StreamID] = s.page
 		s.block.Reset()

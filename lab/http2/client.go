@@ -29,7 +29,8 @@ type client struct {
 // region client
 
 // newTransport is a client that speaks HTTP/2 and nothing else: by ALPN over
-// TLS, by prior knowledge in the clear. The buffers are the windows it opens.
+// TLS, by prior knowledge in the clear. The buffers are the windows it opens: that
+// of the connection on top of the 64 KiB that every connection begins with.
 func newTransport(h *lab.Host, p Params, roots *x509.CertPool) *http.Transport {
 	t := &http.Transport{
 		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
@@ -38,7 +39,7 @@ func newTransport(h *lab.Host, p Params, roots *x509.CertPool) *http.Transport {
 		Protocols: new(http.Protocols),
 		HTTP2: &http.HTTP2Config{
 			MaxReceiveBufferPerStream:     p.Window << 10,
-			MaxReceiveBufferPerConnection: max(p.Shared, 64) << 10,
+			MaxReceiveBufferPerConnection: (p.Shared - 64) << 10,
 			// One connection, and whoever finds no place on it waits.
 			StrictMaxConcurrentRequests: true,
 		},

@@ -42,7 +42,7 @@ func (l *link) frame(fromClient bool, f frame) {
 		attrs["flags"] = flags
 	}
 	if f.block > 0 {
-		attrs["header block"] = fmt.Sprintf("%d B for %d B", f.block, unpacked(f))
+		attrs["header block"] = fmt.Sprintf("%d B for %d B", f.block, f.unpacked)
 	}
 	drawn := l.message(fromClient, trace.HTTP, title(f), f.detail, attrs)
 	l.flows(fromClient, f, drawn)
@@ -71,14 +71,6 @@ func title(f frame) string {
 		name += " · end"
 	}
 	return name
-}
-
-// unpacked is what the header block would be as text.
-func unpacked(f frame) (n int) {
-	for _, h := range f.fields {
-		n += len(h.Name) + len(h.Value) + len(": \r\n")
-	}
-	return n
 }
 
 // flows follows the windows. What goes to the client is charted.
@@ -200,6 +192,6 @@ func (l *link) count(fromClient bool, f frame) {
 		t.goAways++
 	case f.block > 0 && fromClient && l.client == clientLane && len(t.blocks) < 100:
 		t.blocks = append(t.blocks, f.block)
-		t.texts = append(t.texts, unpacked(f))
+		t.texts = append(t.texts, f.unpacked)
 	}
 }

@@ -19,14 +19,23 @@ type frame struct {
 	settings []h2.Setting
 	add      uint32              // of a WINDOW_UPDATE
 	code     h2.ErrCode          // of RST_STREAM and GOAWAY
-	fields   []hpack.HeaderField // where a header block ends
-	block    int                 // bytes of that block on the wire
+	fields   []hpack.HeaderField // where a header block ends, the first maxFields of them
+	block    int                 // bytes of that block on the wire,
+	unpacked int                 // and what it would be as text
 }
 
 // Bounds of what is kept of a frame that is not all there yet.
 const (
 	maxFrame = 1 << 17
 	maxBlock = 1 << 16
+)
+
+// Bounds of what is told of a frame. A byte of a header block can stand for a
+// field of thousands: what a block unpacks to is counted, and not kept.
+const (
+	maxFields   = 64
+	maxText     = 8 << 10 // bytes of these fields
+	maxSettings = 32
 )
 
 // errPreface is for a client that speaks something else.
@@ -101,7 +110,9 @@ func (r *reader) look(f h2.Frame) frame {
 	one := frame{FrameHeader: f.Header()}
 	switch f := f.(type) {
 	case *h2.SettingsFrame:
-		_ = f.ForeachSetting(func(s h2.Setting) error { one.settings = append(one.settings, s); return nil })
+		for i := range min(f.NumSettings(), maxSettings) {
+			one.settings = append(one.settings, f.Setting(i))
+		}
 		one.detail = settingsText(f.IsAck(), one.settings)
 	case *h2.HeadersFrame:
 		r.block = nil
@@ -143,13 +154,21 @@ func (r *reader) headers(one *frame, piece []byte, ended bool) {
 	if !ended || r.broken {
 		return
 	}
-	fields, err := r.table.DecodeFull(r.block)
-	if err != nil {
-		r.broken, one.detail = true, "can't be unpacked: "+err.Error()
+	r.table.SetEmitFunc(one.field)
+	_, err := r.table.Write(r.block)
+	if err = errors.Join(err, r.table.Close()); err != nil {
+		r.broken, one.fields, one.detail = true, nil, "can't be unpacked: "+err.Error()
 		return
 	}
-	one.fields, one.block = fields, len(r.block)
-	one.detail = fieldsText(fields)
+	one.block, one.detail = len(r.block), fieldsText(one.fields)
+}
+
+// field takes the next field of a header block.
+func (f *frame) field(h hpack.HeaderField) {
+	f.unpacked += len(h.Name) + len(h.Value) + len(": \r\n")
+	if len(f.fields) < maxFields && f.unpacked <= maxText {
+		f.fields = append(f.fields, h)
+	}
 }
 
 // endregion

@@ -72,6 +72,9 @@ func (s *stage) open() error {
 		}
 		s.server = newServer(&pages{size: s.p.Size * 1000, pushed: s.pushed}, cert, io.MultiWriter(&s.watch.keys, s.run.KeyLog()))
 		s.server.ErrorLog = quiet()
+		if s.run.Network() == lab.Link { // only the lab's own client gets there, and it may take its time
+			s.server.ReadHeaderTimeout = 0
+		}
 		s.run.Go(func(ctx context.Context) error {
 			defer context.AfterFunc(ctx, func() { s.server.Close() })()
 			if err := serve(s.server, watched); !errors.Is(err, http.ErrServerClosed) {
@@ -84,8 +87,8 @@ func (s *stage) open() error {
 	return nil
 }
 
-// maxByHand bounds the connections of the servers by hand, and each is over
-// after a while.
+// maxByHand bounds the connections of the servers by hand, and on the loopback,
+// where anybody may come, each is over after a while.
 const (
 	maxByHand  = 20
 	byHandTime = 30 * time.Second
@@ -108,7 +111,7 @@ func (s *stage) acceptByHand(l net.Listener) error {
 		s.run.Go(func(context.Context) error {
 			defer func() { <-places }()
 			defer c.Close()
-			if err := c.SetDeadline(time.Now().Add(byHandTime)); err != nil {
+			if s.run.Network() == lab.Loopback && c.SetDeadline(time.Now().Add(byHandTime)) != nil {
 				return nil // it is closed already
 			}
 			_ = serveByHand(c, page, s.name == fixed) // how a client ended it, the observer tells
@@ -206,8 +209,12 @@ func (s *stage) byHandVerdict(t tally) {
 	s.run.Fact("bytes that arrived", float64(s.got), "B")
 	s.run.Fact("bytes sent beyond the window", float64(t.beyond), "B")
 	switch {
+	case errors.Is(s.problem, context.Canceled) || errors.Is(s.problem, context.DeadlineExceeded):
+		s.run.Verdict(lab.Warn, "The run was over before the page was there: %d bytes had come.", s.got)
+	case s.problem != nil && t.beyond > 0:
+		s.run.Verdict(lab.Bad, "The server sent %d bytes more than the client was ready for, with a window of %d KiB a stream. The page is lost after %d bytes: %v.", t.beyond, s.p.Window, s.got, s.problem)
 	case s.problem != nil:
-		s.run.Verdict(lab.Bad, "The client was ready for %d KiB, and the server sent %d bytes more than that. The page is lost after %d bytes: %v.", s.p.Window, t.beyond, s.got, s.problem)
+		s.run.Verdict(lab.Bad, "The page did not come, and not for the windows: %v.", s.problem)
 	case s.name == naive:
 		s.run.Verdict(lab.Warn, "This time the page came whole: the client read faster than bytes arrived, or it fits into the window. Nothing but luck kept to the window.")
 	default:

@@ -31,6 +31,9 @@ func (p *Params) Validate() error {
 	if p.Show == "life" && p.Compare == "retry" && p.Outage == 0 {
 		return &lab.ParamError{Field: "outage", Message: "must be above 0 to compare how soon DTLS repeats what an outage took"}
 	}
+	if p.Show == "life" && p.Compare == "retry" && p.Retry >= usualRetry {
+		return &lab.ParamError{Field: "retry", Message: "must be below 1000 ms to be compared with that, the default"}
+	}
 	return nil
 }
 
@@ -82,7 +85,7 @@ func (p Params) twins() []twin {
 		other.negotiated = false
 		return []twin{{"announced", other}, {"negotiated", quick}}
 	case "retry":
-		other.retry = time.Second
+		other.retry = usualRetry
 		return []twin{{"after-1-s", other}, {"sooner", quick}}
 	}
 	return []twin{{"plain", plain}, {"tuned", quick}}

@@ -6,7 +6,9 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -64,6 +66,9 @@ func TestTheOfferIsExplained(t *testing.T) {
 	r := labtest.Run(t, theLab(t), "delay=5&stay=0&compare=trickle")
 	lines := map[string]int{}
 	for _, e := range r.Log.Events() {
+		if e.Kind == trace.Message && strings.HasPrefix(e.To, "whole/1") {
+			t.Errorf("a lane %s", e.To)
+		}
 		if e.Kind != trace.State || e.From != "whole/offer" && e.From != "whole/answer" {
 			continue
 		}
@@ -141,7 +146,7 @@ func says(text string) func(trace.Event) bool {
 
 func TestACallSurvivesWhatPeopleDo(t *testing.T) {
 	t.Parallel()
-	r := labtest.Start(t, theLab(t), "delay=5&stay=50")
+	r := labtest.Start(t, theLab(t), "delay=5&stay=50&outage=50")
 	r.Until("an echo", says("echo of message 2"))
 	echoes := func() int { return r.Count(says("echo of message")) }
 	for _, action := range []string{"restart", "cut"} {
@@ -153,11 +158,34 @@ func TestACallSurvivesWhatPeopleDo(t *testing.T) {
 	if r.Count(func(e trace.Event) bool { return e.Kind == trace.Message && e.Name == "offer" }) < 8 {
 		t.Error("no second offer was passed on by either call")
 	}
+	if n := r.Count(says("just as DTLS begins")); n != 2 {
+		t.Errorf("%d outages, want one for each call, and none when they are connected again", n)
+	}
 }
 
 func TestNothingToCompareIsRefused(t *testing.T) {
-	if _, err := theLab(t).Parse(map[string][]string{"compare": {"retry"}}); err == nil || !strings.Contains(err.Error(), "outage") {
-		t.Errorf("a comparison of timers without an outage: %v", err)
+	for query, field := range map[string]string{"compare=retry": "outage", "compare=retry&outage=300&retry=1000": "retry"} {
+		values, err := url.ParseQuery(query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = theLab(t).Parse(values)
+		if bad, ok := errors.AsType[*lab.ParamError](err); !ok || bad.Field != field {
+			t.Errorf("%s: %v, want %s to be refused", query, err, field)
+		}
+	}
+}
+
+func TestWhoRunsOutOfTimeTellsHowFarItCame(t *testing.T) {
+	t.Parallel()
+	for _, show := range []string{"delivery&count=400&pace=500", "pool&count=400&rate=200"} {
+		r := labtest.Run(t, theLab(t), "delay=5&duration=4&show="+show)
+		verdicts := r.Count(func(e trace.Event) bool {
+			return e.Attrs[trace.VerdictAttr] == string(lab.Warn) && strings.Contains(e.Text, "nearly over")
+		})
+		if verdicts < 3 {
+			t.Errorf("%s: %d verdicts that say so", show, verdicts)
+		}
 	}
 }
 

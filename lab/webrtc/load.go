@@ -35,6 +35,7 @@ type load struct {
 	peers    []*pion.PeerConnection // a and b of each connection
 	channels []*pion.DataChannel    // a's
 	timed    bool                   // its messages have a lifetime
+	late     bool                   // the run is nearly over, and not all is there
 	places   []place                // of the next message of each channel
 
 	mu        sync.Mutex
@@ -113,7 +114,7 @@ func poke(c chan struct{}) {
 
 // open connects them on a perfect line, and then makes the line lose packets.
 func (l *load) open(ctx context.Context, losing float64) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, patience+40*l.r.Settings().Delay)
 	defer cancel()
 	if err := l.scene.lose(0); err != nil {
 		return err
@@ -222,8 +223,6 @@ func (l *load) rateLocked(now time.Time, size int) {
 // settle waits until all messages have been delivered, or, where some may be
 // given up, until nothing has come for a while.
 func (l *load) settle(ctx context.Context, quiet time.Duration) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
 	t := time.NewTimer(quiet)
 	defer t.Stop()
 	for l.missing() > 0 {

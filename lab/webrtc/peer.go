@@ -25,6 +25,9 @@ const (
 	failed       = 4 * time.Second
 )
 
+// usualRetry is what Pion takes for manner.retry if nobody says otherwise.
+const usualRetry = time.Second
+
 // manner is what two ways to open a connection differ in.
 type manner struct {
 	trickle    bool          // candidates follow the offer, one by one

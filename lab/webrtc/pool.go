@@ -28,6 +28,10 @@ func (p Params) pool(ctx context.Context, r *lab.Run) error {
 	}
 	return p.compare(ctx, r, loads, p.spread, func(l *load, s summary) {
 		l.facts(s)
+		if l.late {
+			l.r.Verdict(lab.Warn, "The run is nearly over: %d of %d messages were sent by now, and %d of these have come.", s.sent, p.Count, s.got)
+			return
+		}
 		l.r.Fact("time for all", round(s.took), "ms")
 		rate := float64(s.got*chunkSize) / s.took.Seconds() / 1000
 		l.r.Fact("throughput", round1(rate), "kB/s")

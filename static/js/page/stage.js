@@ -13,7 +13,7 @@ import { StateTables } from '../view/statetables.js';
 import { Verdicts } from '../view/verdicts.js';
 import { Waterfall } from '../view/waterfall.js';
 import { isCell, isLine } from '../run/lanes.js';
-import { el } from './dom.js';
+import { el, must } from './dom.js';
 import { frames } from './frames.js';
 import { shortcutsDialog } from './stagekeys.js';
 import { tabs } from './tabs.js';
@@ -53,6 +53,9 @@ export class Stage {
   /** @type {Map<string, {view: View, panel: HTMLElement, fed: number}>} */
   #views = new Map();
   #current = '';
+  /** there is a line of a document among the events looked at so far */
+  #explains = false;
+  #lookedAt = 0;
   /** somebody has chosen a view */
   #chosen = false;
   #transport;
@@ -108,8 +111,17 @@ export class Stage {
       shown.view.draw(this.#player.now);
     }
     this.#transport.draw();
+    this.#offer();
     this.#prefer();
     return playing;
+  }
+
+  /** Not every run of a lab explains a document: the tab is there when there is one. */
+  #offer() {
+    const { events } = this.#player;
+    if (this.#explains || !this.#views.has('document')) return;
+    while (!this.#explains && this.#lookedAt < events.length) this.#explains = isLine(events[this.#lookedAt++]);
+    must('tab-document', HTMLElement).hidden = !this.#explains && this.#current !== 'document';
   }
 
   /** A run that only fills a table is shown as one, unless somebody has chosen a view. */

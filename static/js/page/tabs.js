@@ -20,10 +20,10 @@ export function tabs(tablist, shown) {
 
   for (const tab of all) tab.addEventListener('click', () => choose(tab, false));
   tablist.addEventListener('keydown', (e) => {
-    const now = all.findIndex((tab) => tab === document.activeElement);
-    const next = { ArrowRight: now + 1, ArrowLeft: now - 1, Home: 0, End: all.length - 1 }[e.key];
+    const open = all.filter((tab) => !tab.hidden), now = open.findIndex((tab) => tab === document.activeElement);
+    const next = { ArrowRight: now + 1, ArrowLeft: now - 1, Home: 0, End: open.length - 1 }[e.key];
     if (now < 0 || next === undefined) return;
     e.preventDefault();
-    choose(all[(next + all.length) % all.length], true);
+    choose(open[(next + open.length) % open.length], true);
   });
 }
