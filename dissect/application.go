@@ -32,6 +32,8 @@ func (d *dissection) application(at int, payload []byte, stream bool, src, dst u
 		d.layer("STUN", "ice", at, end, stun)
 	case !stream && looksDTLS(payload):
 		d.dtls(at, end)
+	case !stream && looksQUIC(payload, src == 443 || dst == 443):
+		d.quic(at, end)
 	case !stream && dns:
 		d.layer("DNS", "dns", at, end, dnsMessage)
 	case stream:

@@ -24,6 +24,7 @@ func TestLayersAndSummaries(t *testing.T) {
 		"DNS":  {"Ethernet IPv4 UDP DNS", "answer: A www.lab.example., no error, 1 records"},
 		"STUN": {"Ethernet IPv4 UDP STUN", "binding answer"},
 		"TLS":  {"Ethernet IPv4 TCP TLS record", "ClientHello for www.lab.example, h2 or http/1.1"},
+		"QUIC": {"Ethernet IPv4 UDP QUIC QUIC Padding", "Handshake, 21 bytes"},
 		"ICMP": {"Ethernet IPv4 ICMP Payload", "4 bytes"},
 	} {
 		p := dissect.Do(frames(t)[name], dissect.Ethernet)
@@ -39,6 +40,7 @@ func TestLayersAndSummaries(t *testing.T) {
 func TestValuesAndWhatTheyMean(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ frame, field, value, note string }{
+		{"QUIC", "length", "20", ""},
 		{"STUN", "mapped address", "192.0.2.1:4711", "XOR"},
 		{"SYN", "checksum", "", "right"},
 		{"DNS", "answer", "www.lab.example.", "shortened"},

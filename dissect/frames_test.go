@@ -40,6 +40,10 @@ func frames(t testing.TB) map[string][]byte {
 		{OptionType: layers.TCPOptionKindNop},
 		{OptionType: layers.TCPOptionKindWindowScale, OptionLength: 3, OptionData: []byte{7}},
 	}}
+	// An Initial with a token of two bytes and 20 bytes under seal, a Handshake, and zeros.
+	quic := append([]byte{0xc3, 0, 0, 0, 1, 8, 1, 2, 3, 4, 5, 6, 7, 8, 3, 9, 9, 9, 2, 7, 7, 0x40, 20}, bytes.Repeat([]byte{0xaa}, 20)...)
+	quic = append(quic, 0xe3, 0, 0, 0, 1, 8, 1, 2, 3, 4, 5, 6, 7, 8, 3, 9, 9, 9, 21)
+	quic = append(quic, bytes.Repeat([]byte{0xbb}, 21)...)
 	get := []byte("GET /page?x=1 HTTP/1.1\r\nHost: www.lab.example\r\nUser-Agent: a test\r\n\r\n")
 	return map[string][]byte{
 		"ARP": frame(t, &layers.Ethernet{SrcMAC: macA, DstMAC: layers.EthernetBroadcast, EthernetType: layers.EthernetTypeARP},
@@ -50,6 +54,7 @@ func frames(t testing.TB) map[string][]byte {
 		"DNS":  overIPv4(t, &layers.UDP{SrcPort: 53, DstPort: 50000}, reply...),
 		"STUN": overIPv4(t, &layers.UDP{SrcPort: 3478, DstPort: 50000}, binding.Raw...),
 		"TLS":  overIPv4(t, &layers.TCP{SrcPort: 49152, DstPort: 443, Seq: 1, Ack: 1, ACK: true, Window: 500}, clientHello(t)...),
+		"QUIC": overIPv4(t, &layers.UDP{SrcPort: 50000, DstPort: 443}, append(quic, make([]byte, 40)...)...),
 		"ICMP": overIPv4(t, &layers.ICMPv4{TypeCode: layers.CreateICMPv4TypeCode(8, 0), Id: 1, Seq: 2}, []byte("ping")...),
 	}
 }

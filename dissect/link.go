@@ -44,10 +44,26 @@ func ethernet(c *cutter) {
 	c.layer.Summary = "a frame that carries " + or(etherTypes[v], fmt.Sprintf("type 0x%04x", v))
 }
 
+var directions = map[uint64]string{0: "to us", 1: "to everybody", 2: "to a group", 3: "to somebody else", 4: "sent by us"}
+var devices = map[uint64]string{1: "Ethernet", 772: "loopback"}
+
+// cooked2 is its second version, which says which device as well.
+func cooked2(c *cutter) {
+	c.number("type", 16, etherType)
+	c.number("reserved", 16, plain)
+	c.number("device", 32, plain)
+	c.number("kind of device", 16, named(devices))
+	c.number("direction", 8, named(directions))
+	n := c.number("address length", 8, plain)
+	c.bytes("address", int(min(n, 8)), hexed)
+	c.bytes("padding", 8-int(min(n, 8)), hexed)
+	c.layer.Summary = "no header of a link, but one that Linux made up"
+}
+
 // cooked is what Linux gives instead of a link's own header ("any" device).
 func cooked(c *cutter) {
-	c.number("direction", 16, named(map[uint64]string{0: "to us", 1: "to everybody", 2: "to a group", 3: "to somebody else", 4: "sent by us"}))
-	c.number("kind of device", 16, named(map[uint64]string{1: "Ethernet", 772: "loopback"}))
+	c.number("direction", 16, named(directions))
+	c.number("kind of device", 16, named(devices))
 	n := c.number("address length", 16, plain)
 	c.bytes("address", int(min(n, 8)), hexed)
 	c.bytes("padding", 8-int(min(n, 8)), hexed)

@@ -66,14 +66,14 @@ func Do(data []byte, link LinkType) (p Packet) {
 			p = Packet{Layers: d.layers, Problem: "A decoder gave up on it."}
 		}
 	}()
-	d.run(first(data, link))
+	d.run(First(data, link))
 	return Packet{Layers: d.layers, Problem: d.problem}
 }
 
-// first is the decoder to begin with.
-func first(data []byte, link LinkType) gopacket.Decoder {
+// First is the decoder of gopacket to begin with.
+func First(data []byte, link LinkType) gopacket.Decoder {
 	switch link {
-	case layers.LinkTypeRaw, 12, 14: // raw IP goes by three numbers
+	case layers.LinkTypeRaw, 12, 14, layers.LinkTypeIPv4, layers.LinkTypeIPv6: // raw IP goes by several numbers
 		if len(data) > 0 && data[0]>>4 == 6 {
 			return layers.LayerTypeIPv6
 		}
@@ -122,6 +122,8 @@ func (d *dissection) each(all []gopacket.Layer) {
 			d.layer("ARP", "", at, end, arp)
 		case *layers.LinuxSLL:
 			d.layer("Linux cooked", "", at, end, cooked)
+		case *layers.LinuxSLL2:
+			d.layer("Linux cooked 2", "", at, end, cooked2)
 		case *layers.IPv4:
 			below = network{l.SrcIP.To4(), l.DstIP.To4()}
 			d.layer("IPv4", "ip", at, end, ipv4)

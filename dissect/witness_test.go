@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -35,7 +36,9 @@ var same = map[string]map[string]string{
 	"DNS":        {"id": "dns.id", "asked for": "dns.qry.name", "answer ": "dns.resp.name", "time to live": "dns.resp.ttl", "address": "dns.a", "questions": "dns.count.queries"},
 	"HTTP/1":     {"method": "http.request.method", "target": "http.request.uri", "version": "http.request.version"},
 	"TLS record": {"content": "tls.record.content_type", "length": "tls.record.length", "message": "tls.handshake.type", "message length": "tls.handshake.length", "random": "tls.handshake.random", "session id": "tls.handshake.session_id"},
-	"STUN":       {"length": "stun.length", "magic cookie": "stun.cookie", "transaction id": "stun.id"},
+	"QUIC": {"long header": "quic.header_form", "fixed": "quic.fixed_bit", "version": "quic.version", "receiver's connection id length": "quic.dcil", "receiver's connection id": "quic.dcid",
+		"sender's connection id length": "quic.scil", "sender's connection id": "quic.scid", "token length": "quic.token_length", "token": "quic.token"},
+	"STUN": {"length": "stun.length", "magic cookie": "stun.cookie", "transaction id": "stun.id"},
 }
 
 // pdml is the dissection that tshark makes, as far as it is compared.
@@ -105,7 +108,11 @@ func TestTsharkFindsTheSameFieldsAtTheSameBytes(t *testing.T) {
 					continue
 				}
 				compared++
-				if from, to := f.Bit/8, (f.Bit+f.Bits+7)/8; all[0].Pos != from || all[0].Size != to-from {
+				from, to := f.Bit/8, (f.Bit+f.Bits+7)/8
+				if i := slices.IndexFunc(all, func(f pdmlField) bool { return f.Pos == from }); i > 0 {
+					all = all[i:] // there is more than one of them in the packet
+				}
+				if all[0].Pos != from || all[0].Size != to-from {
 					t.Errorf("%s: %s is at %d–%d, tshark has %s at %d–%d", names[i], f.Name, from, to, theirName, all[0].Pos, all[0].Pos+all[0].Size)
 				}
 				if !equal(f, all[0].Show) {

@@ -40,9 +40,12 @@ func (r reading) describeQUIC(b []byte) bool {
 			}
 			break
 		}
-		name, size, ok := r.longHeader(rest)
+		name, size, ids, ok := longHeader(rest)
 		if !ok {
 			break // padding, or not QUIC at all
+		}
+		if r.Attrs != nil {
+			r.Attrs["dcid"], r.Attrs["scid"] = hex.EncodeToString(ids[0]), hex.EncodeToString(ids[1])
 		}
 		names = append(names, name)
 		rest = rest[size:]
@@ -55,51 +58,49 @@ func (r reading) describeQUIC(b []byte) bool {
 	return true
 }
 
-// longHeader reads one packet with a long header, and tells how many bytes it takes.
-func (r reading) longHeader(b []byte) (name string, size int, ok bool) {
+// longHeader reads one packet with a long header, and tells how many bytes it
+// takes and the connection ids of the receiver and the sender.
+func longHeader(b []byte) (name string, size int, ids [2][]byte, ok bool) {
 	if len(b) < 7 {
-		return "", 0, false
+		return "", 0, ids, false
 	}
 	version := binary.BigEndian.Uint32(b[1:])
 	at := 5
-	for _, id := range []string{"dcid", "scid"} {
+	for i := range ids {
 		if at >= len(b) || int(b[at]) > quicMaxConnectionID || at+1+int(b[at]) > len(b) {
-			return "", 0, false
+			return "", 0, ids, false
 		}
 		end := at + 1 + int(b[at])
-		if r.Attrs != nil {
-			r.Attrs[id] = hex.EncodeToString(b[at+1 : end])
-		}
-		at = end
+		ids[i], at = b[at+1:end], end
 	}
 	kind := b[0] >> 4 & 3
 	switch {
 	case version == 0:
-		return "version negotiation", len(b), true
+		return "version negotiation", len(b), ids, true
 	case b[0]&0x40 == 0:
-		return "", 0, false
+		return "", 0, ids, false
 	case version == quicVersion2:
 		kind = (kind + 3) % 4
 	case version != quicVersion1:
-		return "", 0, false
+		return "", 0, ids, false
 	}
 	name = quicTypes[kind]
 	if kind == quicRetry {
-		return name, len(b), true
+		return name, len(b), ids, true
 	}
 	rest := b[at:]
 	if kind == quicInitial {
 		token, after, ok := quicVarint(rest)
 		if !ok || token > uint64(len(after)) {
-			return "", 0, false
+			return "", 0, ids, false
 		}
 		rest = after[token:]
 	}
 	length, rest, ok := quicVarint(rest)
 	if !ok || length > uint64(len(rest)) {
-		return "", 0, false
+		return "", 0, ids, false
 	}
-	return name, len(b) - len(rest) + int(length), true
+	return name, len(b) - len(rest) + int(length), ids, true
 }
 
 // quicVarint reads a variable-length integer, RFC 9000 section 16.

@@ -9,7 +9,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"strconv"
 	"time"
 
 	"peerlab/lab"
@@ -201,7 +200,7 @@ func waitText(d time.Duration) string {
 	if d == 0 {
 		return "no window ever closed"
 	}
-	return "its sender waited " + strconv.FormatInt(d.Milliseconds(), 10) + " ms for windows"
+	return fmt.Sprintf("its sender waited %.1f ms for windows", float64(d.Microseconds())/1000)
 }
 
 // byHandVerdict says what became of a page without, and with, a sense for windows.

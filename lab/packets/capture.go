@@ -20,20 +20,21 @@ import (
 
 // capture is what was seen, from wherever.
 type capture struct {
-	run     *lab.Run
-	allowed bool // the owner of the server lets packets of its host be captured
-	expr    expr
-	program []bpf.Instruction // of the filter, for the framing seen last
-	own     services          // of the run's servers
-	keys    netsim.Keys
-	sockets sides // what went through the client's sockets
-	blind   error // why there are no packets
+	run        *lab.Run
+	allowed    bool // the owner of the server lets packets of its host be captured
+	expr       expr
+	program    []bpf.Instruction // of the filter, for the framing seen last
+	own        services          // of the run's servers
+	keys       netsim.Keys
+	sockets    sides // what went through the client's sockets
+	blind      error // why there are no packets,
+	unreadable error // and why a file was not read to its end
 
 	mu     sync.Mutex
 	vms    map[dissect.LinkType]*bpf.VM
 	seen   []seen
 	counts stats
-	lanes  map[netip.Addr]string
+	lanes  map[string]bool
 }
 
 // seen is one packet.
@@ -52,7 +53,7 @@ type stats struct{ packets, bytes, passed, passedBytes, lost, again, dropped int
 const maxSeen = 4000
 
 func newCapture(r *lab.Run) *capture {
-	return &capture{run: r, expr: anything{}, vms: map[dissect.LinkType]*bpf.VM{}, lanes: map[netip.Addr]string{}, counts: stats{dropped: -1}}
+	return &capture{run: r, expr: anything{}, vms: map[dissect.LinkType]*bpf.VM{}, lanes: map[string]bool{}, counts: stats{dropped: -1}}
 }
 
 // filter sets the filter, before there are packets.
@@ -101,12 +102,8 @@ func (c *capture) count(s seen) {
 func (c *capture) passes(s seen) bool {
 	vm, known := c.vms[s.link]
 	if !known {
-		f := overIP
-		if s.link == dissect.Ethernet {
-			f = overEthernet
-		}
-		// What compiled for one framing does for the other; if not, nothing passes.
-		if program, err := compile(c.expr, f); err == nil {
+		// What compiled for one framing does for the others; if not, nothing passes.
+		if program, err := compile(c.expr, framings[s.link]); err == nil {
 			vm, _ = bpf.NewVM(program)
 			c.program = program
 		}
@@ -151,7 +148,7 @@ func (c *capture) event(data []byte, link dissect.LinkType) trace.Event {
 
 // ends are the lanes of a packet: its addresses, as long as they are few.
 func (c *capture) ends(data []byte, link dissect.LinkType) (from, to string) {
-	decoded := gopacket.NewPacket(data, decoder(data, link), gopacket.DecodeOptions{NoCopy: true, Lazy: true})
+	decoded := gopacket.NewPacket(data, dissect.First(data, link), gopacket.DecodeOptions{NoCopy: true, Lazy: true})
 	network := decoded.NetworkLayer()
 	if network == nil {
 		return "link", "link"
@@ -163,13 +160,15 @@ func (c *capture) ends(data []byte, link dissect.LinkType) (from, to string) {
 	if transport := decoded.TransportLayer(); transport != nil {
 		srcPort, dstPort = transport.TransportFlow().Endpoints()
 	}
-	return c.lane(src, srcPort), c.lane(dst, dstPort)
+	within := src == dst // one machine with itself: the ports are its ends
+	return c.lane(src, srcPort, within), c.lane(dst, dstPort, within)
 }
 
 const maxLanes = 8
 
-// lane names one end of a packet: as the host of the run that it is, or by its address.
-func (c *capture) lane(e, port gopacket.Endpoint) string {
+// lane names one end of a packet: as the host of the run that it is, or by its
+// address, with its port if that is what tells the two ends apart.
+func (c *capture) lane(e, port gopacket.Endpoint, ports bool) string {
 	a, ok := netip.AddrFromSlice(e.Raw())
 	if !ok {
 		return "link"
@@ -187,26 +186,15 @@ func (c *capture) lane(e, port gopacket.Endpoint) string {
 			return host
 		}
 	}
-	name, known := c.lanes[a]
-	if !known {
-		name = a.String()
-		if len(c.lanes) >= maxLanes {
-			return "others"
-		}
-		c.lanes[a] = name
+	name := a.String()
+	if b := port.Raw(); ports && len(b) == 2 {
+		name = netip.AddrPortFrom(a, binary.BigEndian.Uint16(b)).String()
 	}
+	if !c.lanes[name] && len(c.lanes) >= maxLanes {
+		return "others"
+	}
+	c.lanes[name] = true
 	return name
-}
-
-// decoder is where gopacket begins.
-func decoder(data []byte, link dissect.LinkType) gopacket.Decoder {
-	if link != dissect.RawIP {
-		return link
-	}
-	if len(data) > 0 && data[0]>>4 == 6 {
-		return layers.LayerTypeIPv6
-	}
-	return layers.LayerTypeIPv4
 }
 
 func (c *capture) stats() stats {

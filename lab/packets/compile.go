@@ -4,7 +4,10 @@ import (
 	"encoding/binary"
 	"errors"
 
+	"github.com/gopacket/gopacket/layers"
 	"golang.org/x/net/bpf"
+
+	"peerlab/dissect"
 )
 
 // framing says what stands before the IP header.
@@ -20,6 +23,12 @@ var (
 	overIP       = framing{}
 	overEthernet = framing{base: 14, etherType: true}
 )
+
+// framings are those of capture files. Where there is none it is IP itself.
+var framings = map[dissect.LinkType]framing{
+	dissect.Ethernet: overEthernet, layers.LinkTypeNull: {base: 4}, layers.LinkTypeLoop: {base: 4},
+	layers.LinkTypeLinuxSLL: {base: 16, etherType: true}, layers.LinkTypeLinuxSLL2: {base: 20},
+}
 
 // whole is the verdict on a packet that passes: copy so many bytes, which is all.
 const whole = 1 << 18

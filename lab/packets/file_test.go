@@ -106,5 +106,10 @@ func TestFilesOfAllKinds(t *testing.T) {
 		if r.Count(func(e trace.Event) bool { return e.Kind == trace.Note && strings.Contains(e.Text, c.says) }) == 0 {
 			t.Errorf("%s: no note says %q", name, c.says)
 		}
+		if none := r.Count(func(e trace.Event) bool {
+			return e.Attrs[trace.VerdictAttr] == string(lab.Bad) && strings.HasPrefix(e.Text, "No packet could be read")
+		}); (none == 1) != (c.packets == 0) {
+			t.Errorf("%s: %d verdicts that nothing could be read", name, none)
+		}
 	}
 }

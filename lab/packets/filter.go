@@ -45,7 +45,8 @@ const (
 
 // region parse
 
-// parser reads a filter by recursive descent: or binds weakest, not strongest.
+// parser reads a filter by recursive descent. As for tcpdump "not" binds strongest, and
+// "and" and "or" bind alike, from left to right: others would expect "and" first.
 type parser struct {
 	words    []string
 	services services
@@ -60,31 +61,29 @@ func parseFilter(text string, names services) (expr, error) {
 	if len(p.words) > maxWords {
 		return nil, fmt.Errorf("it has more than %d words", maxWords)
 	}
-	e, err := p.or()
+	e, err := p.sequence()
 	if err == nil && len(p.words) > 0 {
 		err = fmt.Errorf("%q is one word too many", p.words[0])
 	}
 	return e, err
 }
 
-func (p *parser) or() (expr, error) {
-	e, err := p.and()
-	for err == nil && p.next("or") {
+func (p *parser) sequence() (expr, error) {
+	left, err := p.primary()
+	for err == nil {
 		var right expr
-		right, err = p.and()
-		e = either{e, right}
+		switch {
+		case p.next("and"):
+			right, err = p.primary()
+			left = both{left, right}
+		case p.next("or"):
+			right, err = p.primary()
+			left = either{left, right}
+		default:
+			return left, nil
+		}
 	}
-	return e, err
-}
-
-func (p *parser) and() (expr, error) {
-	e, err := p.primary()
-	for err == nil && p.next("and") {
-		var right expr
-		right, err = p.primary()
-		e = both{e, right}
-	}
-	return e, err
+	return nil, err
 }
 
 func (p *parser) primary() (expr, error) {
@@ -93,7 +92,7 @@ func (p *parser) primary() (expr, error) {
 		e, err := p.primary()
 		return not{e}, err
 	case p.next("("):
-		e, err := p.or()
+		e, err := p.sequence()
 		if err == nil && !p.next(")") {
 			err = fmt.Errorf("a ) is missing")
 		}

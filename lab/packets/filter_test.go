@@ -24,6 +24,8 @@ func TestFiltersLetThroughWhatTsharkShows(t *testing.T) {
 		"greater 1000 and tcp port 80": "frame.len >= 1000 && tcp.port == 80",
 		"less 60 || icmp":              "frame.len <= 60 || icmp",
 		"ip6":                          "ipv6",
+		"tcp or udp and port 53":       "(tcp || udp) && (udp.port == 53 || tcp.port == 53)",
+		"tcp or not tcp and port 80":   "tcp.port == 80",
 		"ip and not port 80":           "ip && !(tcp.port == 80)",
 	}
 	var order, shows []string

@@ -16,7 +16,7 @@ var files embed.FS
 
 // Params are what can be asked of a run.
 type Params struct {
-	Filter string        `lab:"filter" label:"Filter" default:"tcp port http" maxlen:"120" help:"a part of what tcpdump takes: ip ip6 tcp udp icmp, [tcp|udp] [src|dst] port N (or http, https, domain), [src|dst] host A, less N, greater N, and or not ( )"`
+	Filter string        `lab:"filter" label:"Filter" default:"tcp port http" maxlen:"120" help:"a part of what tcpdump takes: ip ip6 tcp udp icmp, [tcp|udp] [src|dst] port N (or http, https, domain), [src|dst] host A, less N, greater N, and or not ( ); and, or: from left to right"`
 	Size   int           `lab:"size" label:"Page" default:"12" min:"1" max:"200" unit:"kB" help:"fetched once in the clear and once over TLS"`
 	Lose   int           `lab:"lose" label:"Lose on purpose" default:"4" max:"50" help:"on the link: which segment of the first page never arrives, counted from 1; 0: none"`
 	Keys   bool          `lab:"keys" label:"Write down the TLS keys" default:"true"`
@@ -80,15 +80,15 @@ func (c *capture) work(ctx context.Context, p Params) error {
 	} else {
 		err = c.talk(ctx, p)
 	}
-	if err != nil {
+	if err != nil && ctx.Err() == nil {
 		return err
 	}
-	c.facts()
-	if err := decodings(ctx, r, c.packets()); err != nil {
-		return err
+	c.facts() // also when time is up: what was captured until then
+	if err == nil {
+		err = decodings(ctx, r, c.packets())
 	}
 	c.verdict(table(r, c.conversations(), c.keys.Log()))
-	return nil
+	return err
 }
 
 // talk has a conversation on the network chosen, and captures it there.
@@ -131,15 +131,19 @@ func (c *capture) verdict(o opened) {
 	switch {
 	case c.blind != nil:
 		c.run.Verdict(lab.Warn, "No packet was captured: %v. The loopback has real packets, and the kernel shows them only to whom it trusts.", c.blind)
+	case s.packets == 0 && c.unreadable != nil:
+		c.run.Verdict(lab.Bad, "No packet could be read from the file: %v.", c.unreadable)
 	case s.packets == 0:
 		c.run.Verdict(lab.Warn, "There was no packet to look at.")
 	case o.records == 0:
 		c.run.Verdict(lab.Good, "%d packets, %d of them pass the filter. None carries TLS 1.3 that could be followed from its start, so there is nothing to open.", s.packets, s.passed)
+	case o.sealed == 0 || o.opened == 0 && o.older:
+		c.run.Verdict(lab.Warn, "%d packets, %d of them pass the filter. Of TLS there is the name of the server (%s), and nothing that is opened here: this lab opens TLS 1.3, Wireshark older versions as well.", s.packets, s.passed, or(o.name, "not told"))
 	case o.opened == 0:
 		c.run.Verdict(lab.Warn, "Whoever sees the packets reads what is in the clear, and of TLS the name of the server (%s) and how much is said. Without the keys %d records stay closed.", or(o.name, "not told"), o.sealed)
 	default:
 		c.run.Verdict(lab.Good, "Whoever sees the packets reads what is in the clear, and of TLS the name of the server (%s) and how much is said. With the keys %d of %d sealed records open: “%s”.",
-			or(o.name, "not told"), o.opened, o.sealed, o.first)
+			or(o.name, "not told"), o.opened, o.sealed, or(o.first, "nothing was said yet"))
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/gopacket/gopacket/layers"
 	"github.com/gopacket/gopacket/reassembly"
 
+	"peerlab/dissect"
 	"peerlab/tlsrecord"
 )
 
@@ -84,7 +85,7 @@ func (f *factory) feed(packets []seen) {
 		if p.lost {
 			continue
 		}
-		decoded := gopacket.NewPacket(p.data, decoder(p.data, p.link), gopacket.NoCopy)
+		decoded := gopacket.NewPacket(p.data, dissect.First(p.data, p.link), gopacket.NoCopy)
 		segment, ok := decoded.Layer(layers.LayerTypeTCP).(*layers.TCP)
 		if !ok || decoded.NetworkLayer() == nil {
 			continue
@@ -100,7 +101,7 @@ func (f *factory) feed(packets []seen) {
 func (c *connection) ReassembledSG(sg reassembly.ScatterGather, _ reassembly.AssemblerContext) {
 	direction, _, _, skipped := sg.Info()
 	to := &c.client
-	if direction == reassembly.TCPDirServerToClient {
+	if (direction == reassembly.TCPDirServerToClient) != c.serverFirst {
 		to = &c.server
 	}
 	to.missing = to.missing || skipped > 0
@@ -119,8 +120,15 @@ func (a *at) GetCaptureInfo() gopacket.CaptureInfo { return a.info }
 // factory makes a connection for each that turns up.
 type factory struct{ made []*connection }
 
-func (f *factory) New(_, transport gopacket.Flow, _ *layers.TCP, _ reassembly.AssemblerContext) reassembly.Stream {
-	c := &connection{conversation: conversation{port: transport.Dst().String()}, ignore: len(f.made) >= maxConversations}
+// New is told of the first segment that was seen. A capture may begin in the middle
+// of a connection; then the lower port is taken for the server's.
+func (f *factory) New(_, transport gopacket.Flow, first *layers.TCP, _ reassembly.AssemblerContext) reassembly.Stream {
+	from, to := transport.Endpoints()
+	c := &connection{ignore: len(f.made) >= maxConversations}
+	if c.serverFirst = first.SYN && first.ACK || !first.SYN && first.SrcPort < first.DstPort; c.serverFirst {
+		to = from
+	}
+	c.port = to.String()
 	if !c.ignore {
 		f.made = append(f.made, c)
 	}
@@ -129,7 +137,8 @@ func (f *factory) New(_, transport gopacket.Flow, _ *layers.TCP, _ reassembly.As
 
 type connection struct {
 	conversation
-	ignore bool
+	ignore      bool
+	serverFirst bool // what was seen first of it came from the server
 }
 
 // Accept takes every segment of a connection that is kept, from whichever it begins with.

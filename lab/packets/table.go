@@ -15,6 +15,7 @@ type opened struct {
 	records int
 	sealed  int // not readable without keys
 	opened  int
+	older   bool   // some of TLS 1.2 or older
 	name    string // of the server, as everybody on the way can read it
 	first   string // line that was under seal
 }
@@ -61,6 +62,7 @@ func table(r *lab.Run, all []conversation, keys string) (total opened) {
 		total.records += ours.records
 		total.sealed += ours.sealed
 		total.opened += ours.opened
+		total.older = total.older || ours.older
 		total.name = or(total.name, ours.name)
 		total.first = or(total.first, ours.first)
 	}
@@ -120,6 +122,7 @@ func (t teller) tell(r record, o *opened) row {
 		o.name = or(o.name, firstLine([]byte(c.Hello.Name)))
 		return row{wire: "ClientHello for " + or(o.name, "no name"), inside: "the same"}
 	case c.Hello != nil:
+		o.older = o.older || !c.Hello.TLS13
 		return row{wire: "ServerHello, " + suiteName(*c.Hello), inside: "the same"}
 	case !c.Sealed:
 		return row{wire: wire, inside: "the same"}

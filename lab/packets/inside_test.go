@@ -1,10 +1,12 @@
 package packets
 
 import (
+	"bytes"
 	"encoding/binary"
 	"testing"
 	"time"
 
+	"github.com/gopacket/gopacket/layers"
 	"golang.org/x/net/bpf"
 
 	"peerlab/dissect"
@@ -83,5 +85,38 @@ func TestAStreamIsPutTogetherInOrder(t *testing.T) {
 	hole := reassemble([]seen{segment(99, 2, ""), segment(100, 16, "one "), segment(108, 16, "three")})
 	if !hole[0].client.missing {
 		t.Errorf("%q has no hole", hole[0].client.data)
+	}
+}
+
+func TestACaptureMayBeginInTheMiddle(t *testing.T) {
+	// The server, port 80, is heard first.
+	answer := append([]byte{0x45, 0, 0, 45, 0, 0, 0, 0, 64, 6, 0, 0, 10, 0, 0, 2, 10, 0, 0, 1, 0, 80, 0x30, 0x39, 0, 0, 0, 9, 0, 0, 0, 1, 0x50, 16, 1, 0, 0, 0, 0, 0}, "hello"...)
+	all := reassemble([]seen{{at: time.Unix(1, 0), link: dissect.RawIP, data: answer}})
+	if len(all) != 1 || string(all[0].server.data) != "hello" || len(all[0].client.data) > 0 || all[0].port != "80" {
+		t.Errorf("heard in the middle: %+v", all)
+	}
+}
+
+func TestAFilterKnowsWhatStandsBeforeTheHeader(t *testing.T) {
+	packet := []byte{0x45, 0, 0, 40, 0, 0, 0, 0, 64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2, 0x30, 0x39, 0, 80, 0, 0, 0, 9, 0, 0, 0, 1, 0x50, 16, 1, 0, 0, 0, 0, 0}
+	cooked := []byte{0, 4, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0, 8, 0}
+	for link, before := range map[dissect.LinkType][]byte{
+		dissect.RawIP: nil, layers.LinkTypeIPv4: nil, dissect.Ethernet: {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0}, layers.LinkTypeNull: {2, 0, 0, 0},
+		layers.LinkTypeLinuxSLL: cooked, layers.LinkTypeLinuxSLL2: {8, 0, 0, 0, 0, 0, 0, 1, 0, 1, 4, 6, 2, 0, 0, 0, 0, 1, 0, 0},
+	} {
+		data := append(bytes.Clone(before), packet...)
+		for filter, want := range map[string]bool{"tcp dst port 80": true, "src host 10.0.0.1": true, "udp": false, "port 443": false} {
+			c := newCapture(nil)
+			if err := c.filter(filter, usual); err != nil {
+				t.Fatal(err)
+			}
+			if got := c.passes(seen{link: link, data: data}); got != want {
+				t.Errorf("link type %d: %q passes: %t", link, filter, got)
+			}
+		}
+		d := dissect.Do(data, link)
+		if n := len(d.Layers); n == 0 || d.Layers[n-1].Name != "TCP" || d.Problem != "" {
+			t.Errorf("link type %d: taken apart as %+v, %s", link, d.Layers, d.Problem)
+		}
 	}
 }
