@@ -97,6 +97,8 @@ func readFrame(r io.Reader) (frame, error) {
 	switch {
 	case head[0]&0x70 != 0:
 		return frame{}, fmt.Errorf("%w: reserved bits are set, and nothing was agreed on for them", errFrame)
+	case f.op > opBinary && f.op < opClose || f.op > opPong:
+		return frame{}, fmt.Errorf("%w: %s has no meaning", errFrame, f.op)
 	case f.op >= opClose && (!f.fin || length > 125):
 		return frame{}, fmt.Errorf("%w: a control frame is in one piece and has 125 bytes at most", errFrame)
 	}

@@ -38,6 +38,14 @@ func TestFramesOfTheRFC(t *testing.T) {
 	}
 }
 
+func TestWhatHasNoMeaningIsNoFrame(t *testing.T) {
+	for _, wire := range [][]byte{{0x83, 0}, {0x8b, 0}, {0xc1, 0}, {0x09, 0}, {0x89, 126, 0, 126}} {
+		if f, err := readFrame(bytes.NewReader(wire)); !errors.Is(err, errFrame) {
+			t.Errorf("% x is read as %+v, %v", wire, f, err)
+		}
+	}
+}
+
 // FuzzFrame reads any bytes; what is read can be written and read again.
 func FuzzFrame(f *testing.F) {
 	f.Add([]byte{0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58})

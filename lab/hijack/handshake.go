@@ -94,6 +94,8 @@ func (s *server) echoMessages(conn net.Conn, r *bufio.Reader) {
 			if !send(frame{fin: true, op: opPong, payload: f.payload}) {
 				return
 			}
+		case f.op == opClose && len(f.payload) == 1:
+			code, why = 1002, "half a code"
 		case f.op == opClose:
 			send(frame{fin: true, op: opClose, payload: f.payload})
 			return

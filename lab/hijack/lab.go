@@ -57,6 +57,7 @@ func Lab() (*lab.Lab, error) {
 			{Text: `curl -si http://{careful.host}:{careful.port}/echo`, Note: "without Upgrade: 426, and the header that says what is wanted"},
 			{Text: `curl -si --http2-prior-knowledge http://{h2.host}:{h2.port}/echo`, Note: "an HTTP/2 connection can't be taken over"},
 		},
+		Duration: time.Minute,
 	}, run)
 }
 
@@ -90,7 +91,7 @@ func run(ctx context.Context, p Params, r *lab.Run) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", part.name, err)
 		}
-		talks = append(talks, func(ctx context.Context) error { return part.talk(s, ctx) })
+		talks = append(talks, func(ctx context.Context) error { return s.judged(ctx, part.talk(s, ctx)) })
 		if r.Network() == lab.Link {
 			continue
 		}

@@ -86,6 +86,28 @@ func TestEveryConnectionEndsAsHijackedButHTTP2(t *testing.T) {
 	}
 }
 
+// Whoever is done before the deadline does not meet it, and no verdict says so.
+func TestAFastConversationMeetsNoDeadline(t *testing.T) {
+	r := labtest.Run(t, theLab(t), "stay=0&show=echo&pace=0&lines=30&timeout=5000")
+	for variant, want := range map[string]string{
+		"careful": "All 32 lines came back, and Shutdown", "deadline-left": "still on the connection", "buffer-lost": "30 came back",
+	} {
+		if n := r.Count(func(e trace.Event) bool {
+			return e.Kind == trace.Note && e.From == variant && e.Attrs[trace.VerdictAttr] != "" && strings.Contains(e.Text, want)
+		}); n != 1 {
+			t.Errorf("%s: no verdict with %q", variant, want)
+		}
+	}
+}
+
+// A request that takes longer than the server's patience comes to nothing: a result.
+func TestAServerWithoutPatienceIsNoFailure(t *testing.T) {
+	r := labtest.Run(t, theLab(t), "show=websocket&network=link&delay=1&rate=8&timeout=100")
+	if n := r.Count(func(e trace.Event) bool { return strings.HasPrefix(e.Text, "It came to nothing") }); n != 2 {
+		t.Errorf("%d of 2 servers hung up", n)
+	}
+}
+
 func TestOutsidersUpgrade(t *testing.T) {
 	need.Tool(t, "nc", "netcat-openbsd")
 	need.Tool(t, "curl", "curl")

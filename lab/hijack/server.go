@@ -12,9 +12,14 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/net/netutil"
+
 	"peerlab/lab"
 	"peerlab/trace"
 )
+
+// maxConns is how many connections a server has at a time; who comes after them waits.
+const maxConns = 32
 
 // patience is how long a peer may be silent once a connection has been taken over.
 const patience = 10 * time.Second
@@ -47,9 +52,11 @@ func newServer(p Params, r *lab.Run, name, port string) (*server, error) {
 	if s.client, err = r.Host("client"); err != nil {
 		return nil, err
 	}
-	if s.listen, err = host.Listen("tcp", port); err != nil {
+	l, err := host.Listen("tcp", port)
+	if err != nil {
 		return nil, err
 	}
+	s.listen = netutil.LimitListener(l, maxConns)
 	at, err := netip.ParseAddrPort(s.listen.Addr().String())
 	if err != nil {
 		return nil, fmt.Errorf("address of the listener: %w", err)
@@ -147,6 +154,16 @@ func (s *server) dial(ctx context.Context) (net.Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
-	conn.SetDeadline(time.Now().Add(maxTalk + patience))
-	return conn, nil
+	return conn, nil // it is closed with the run, if nothing else ends it
+}
+
+// judged makes a result of a talk that the server ended before its time, or the
+// network: with little patience and a link that loses much, it may.
+func (s *server) judged(ctx context.Context, err error) error {
+	_, network := errors.AsType[net.Error](err)
+	if ctx.Err() != nil || !network && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return err
+	}
+	s.run.Verdict(lab.Warn, "It came to nothing: %v. The server allows %.0f ms for reading a request.", err, lab.Milliseconds(s.p.Timeout))
+	return nil
 }

@@ -3,7 +3,6 @@ package hijack
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -42,18 +41,30 @@ func (s *server) converse(ctx context.Context) error {
 		open = 1
 	}
 	s.run.Fact("open after Shutdown", open, "connections")
+	s.conclude(&t)
+	return nil
+}
+
+// conclude says what became of the conversation, and why.
+func (s *server) conclude(t *talk) {
+	lasted, timeout := lab.Milliseconds(t.lasted), lab.Milliseconds(s.p.Timeout)
 	switch {
-	case t.cut != nil:
+	case t.cut != nil && s.name == deadlineLeft && t.lasted >= s.p.Timeout:
 		s.run.Verdict(lab.Bad, "The conversation was cut off after %.0f ms, with %d of %d lines answered: the deadline for the upgrade, %.0f ms, was left on the connection.",
-			lab.Milliseconds(t.lasted), t.echoed, s.p.Early+s.p.Lines, lab.Milliseconds(s.p.Timeout))
+			lasted, t.echoed, s.p.Early+s.p.Lines, timeout)
+	case t.cut != nil:
+		s.run.Verdict(lab.Warn, "The conversation broke off after %.0f ms, with %d of %d lines answered: %v.", lasted, t.echoed, s.p.Early+s.p.Lines, t.cut)
 	case t.lost > 0:
 		s.run.Verdict(lab.Bad, "%d lines were sent and %d came back. The others had been read by net/http together with the request.", t.sent, t.echoed)
+	case s.name == deadlineLeft:
+		s.run.Verdict(lab.Warn, "All %d lines came back, as they were done after %.0f ms. The deadline for the upgrade, %.0f ms, was still on the connection.", t.sent, lasted, timeout)
 	case t.after:
 		s.run.Verdict(lab.Warn, "All lines came back, but Shutdown returned with the connection still open.")
+	case t.lasted > s.p.Timeout:
+		s.run.Verdict(lab.Good, "All %d lines came back, although the server's timeouts of %.0f ms had passed, and Shutdown closed the connection.", t.sent, timeout)
 	default:
-		s.run.Verdict(lab.Good, "All %d lines came back, although the server's timeouts of %.0f ms had passed, and Shutdown closed the connection.", t.sent, lab.Milliseconds(s.p.Timeout))
+		s.run.Verdict(lab.Good, "All %d lines came back, and Shutdown closed the connection.", t.sent)
 	}
-	return nil
 }
 
 // hold holds the conversation.
@@ -97,7 +108,7 @@ func (s *server) hold(ctx context.Context, t *talk) error {
 		for {
 			line, err := readLine(r)
 			if err != nil {
-				ended = err
+				ended = fmt.Errorf("read a line: %w", err)
 				return nil
 			}
 			s.run.Message(trace.App, "server", "client", "line", line)
@@ -123,13 +134,17 @@ func (s *server) hold(ctx context.Context, t *talk) error {
 	if closed {
 		for range answers { // it is closed, or about to be
 		}
-		t.cut = errors.Join(errors.New("cut off"), ended)
+		t.cut = ended
 		return ctx.Err()
 	}
 
-	// Does the server's end end this?
+	// Does the server's end end this? The one that is careful says so, sooner or later.
 	s.shutdown(ctx)
-	grace := time.NewTimer(2*s.run.Settings().Delay + 300*time.Millisecond)
+	wait := 2*s.run.Settings().Delay + 300*time.Millisecond
+	if s.name == careful {
+		wait = patience
+	}
+	grace := time.NewTimer(wait)
 	defer grace.Stop()
 	select {
 	case _, more := <-answers:
