@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -104,12 +105,13 @@ func (a *asker) sent(number int) {
 	}
 }
 
-// again takes down that a request had to be sent a second time.
-func (a *asker) again(number int) {
+// again takes down that requests have to be sent once more.
+func (a *asker) again(numbers []int) {
 	a.mu.Lock()
-	a.resent++
+	a.resent += len(numbers)
 	a.mu.Unlock()
-	a.run.Note("%s: request %d had no answer when the connection closed. It is a GET, so it may be sent again.", a.name, number)
+	a.run.Note("%s: when the connection closed there was no answer to %s. They are GETs, so they may be sent again.", a.name,
+		strings.Trim(fmt.Sprint(numbers), "[]"))
 }
 
 // answer takes down an answer that the client believes to be to this request.
@@ -155,7 +157,6 @@ func (a *asker) finish(err error) {
 }
 
 // executed takes down that the server carries out a request.
-// how many times now.
 func (a *asker) executed(number int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

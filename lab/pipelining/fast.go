@@ -74,15 +74,17 @@ func newFastHTTP(a *asker) *fastHTTP {
 }
 
 // ask hands all requests over; the client writes them one behind another and
-// gives the answers out in that order. The first is waited for until it is on
-// its way, since the line is made by who comes first.
+// gives the answers out in that order. Each is waited for until it is on its
+// way, since the line is made by who comes first.
 func (f *fastHTTP) ask(ctx context.Context, n int) error {
 	var asking sync.WaitGroup
 	for k := 1; k <= n; k++ {
 		onWire := f.conns.wait()
+		ended := make(chan struct{}) // perhaps without being sent
 		asking.Add(1)
 		f.run.Go(func(context.Context) error {
 			defer asking.Done()
+			defer close(ended)
 			f.sent(k)
 			to, err := f.get(k)
 			if err != nil {
@@ -94,8 +96,8 @@ func (f *fastHTTP) ask(ctx context.Context, n int) error {
 		})
 		select {
 		case <-onWire:
+		case <-ended:
 		case <-ctx.Done():
-		case <-time.After(patience): // it could not be sent, and says so itself
 		}
 	}
 	asking.Wait()

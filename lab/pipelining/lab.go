@@ -75,19 +75,25 @@ func Lab() (*lab.Lab, error) {
 func run(ctx context.Context, p Params, r *lab.Run) error {
 	var all []*asker
 	for _, name := range p.ways() {
-		a, err := newAsker(ctx, p, r.Variant(name), name)
+		a, err := newAsker(p, r.Variant(name), name)
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 		defer a.close()
 		all = append(all, a)
 	}
-	if err := together(ctx, r, all); err != nil {
+	if err := together(ctx, r, all, (*asker).open); err != nil {
+		return err
+	}
+	if err := together(ctx, r, all, (*asker).round); err != nil {
 		return err
 	}
 	conclude(p, all)
-	if p.Stay > 0 && r.Network() == lab.Loopback {
-		r.Note("The answers are there. The servers stay open for %s: try the commands.", p.Stay)
+	switch {
+	case p.Stay > 0 && r.Network() == lab.Loopback:
+		r.Note("The answers are there. The servers stay open for %s: try the commands, and the button.", p.Stay)
+	case p.Stay > 0:
+		r.Note("The answers are there. The connections stay open for %s: try the button.", p.Stay)
 	}
 	over := time.NewTimer(p.Stay)
 	defer over.Stop()
@@ -98,7 +104,7 @@ func run(ctx context.Context, p Params, r *lab.Run) error {
 		case <-over.C:
 			return nil
 		case <-r.Actions():
-			if err := together(ctx, r, all); err != nil {
+			if err := together(ctx, r, all, (*asker).round); err != nil {
 				return err
 			}
 			conclude(p, all)
@@ -106,17 +112,17 @@ func run(ctx context.Context, p Params, r *lab.Run) error {
 	}
 }
 
-func together(ctx context.Context, r *lab.Run, all []*asker) error {
-	var rounds []func(context.Context) error
+// together has all ways do the same at once.
+func together(ctx context.Context, r *lab.Run, all []*asker, do func(*asker, context.Context) error) error {
+	var each []func(context.Context) error
 	for _, a := range all {
-		rounds = append(rounds, a.round)
+		each = append(each, func(ctx context.Context) error { return do(a, ctx) })
 	}
-	return r.Together(ctx, rounds...)
+	return r.Together(ctx, each...)
 }
 
-// newAsker opens the server of a way, and the connection that all requests are
-// to go on.
-func newAsker(ctx context.Context, p Params, r *lab.Run, name string) (*asker, error) {
+// newAsker opens the server of a way.
+func newAsker(p Params, r *lab.Run, name string) (*asker, error) {
 	server, err := r.Host("server")
 	if err != nil {
 		return nil, err
@@ -141,10 +147,15 @@ func newAsker(ctx context.Context, p Params, r *lab.Run, name string) (*asker, e
 	case fast:
 		a.way = newFastHTTP(a)
 	}
-	end := r.Begin(trace.TCP, "client", "connect")
+	return a, nil
+}
+
+// open opens the connection that all requests are to go on.
+func (a *asker) open(ctx context.Context) error {
+	end := a.run.Begin(trace.TCP, "client", "connect")
 	if err := a.way.open(ctx); err != nil {
-		return nil, fmt.Errorf("open the connection: %w", err)
+		return fmt.Errorf("%s: open the connection: %w", a.name, err)
 	}
 	end("")
-	return a, nil
+	return nil
 }

@@ -140,6 +140,33 @@ func TestAClosedConnectionLeavesRequestsInDoubt(t *testing.T) {
 	}
 }
 
+// A verdict says that requests stood behind the slow one when they did, however
+// long the way is and wherever it stands.
+func TestWhoStoodBehindTheSlowOne(t *testing.T) {
+	for query, want := range map[string]map[string]string{
+		"slow=300&at=3":                      {"pipelined": "3 of the others", "fasthttp": "3 of the others", "h2": "none of them stood"},
+		"slow=200&network=link&delay=150":    {"pipelined": "5 of the others", "h2": "none of them stood"},
+		"slow=10&fast=10":                    {"pipelined": "Nobody stood", "one-by-one": "Nobody stood"},
+		"slow=50&requests=30&close=1&fast=1": {"pipelined": "29 of the others", "fasthttp": "29 requests were left"},
+	} {
+		t.Run(query, func(t *testing.T) {
+			labtest.Settles(t, func(t testing.TB) {
+				r := labtest.Run(t, theLab(t), "stay=0&"+query)
+				for way, text := range want {
+					if n := r.Count(func(e trace.Event) bool {
+						return e.Kind == trace.Note && e.From == way && e.Attrs[trace.VerdictAttr] != "" && strings.Contains(e.Text, text)
+					}); n != 1 {
+						t.Errorf("%s: no verdict with %q", way, text)
+					}
+				}
+				if n := len(r.Log.Events()); n > 3500 {
+					t.Errorf("%d events", n)
+				}
+			})
+		})
+	}
+}
+
 func TestOutsidersPipelineByHand(t *testing.T) {
 	need.Tool(t, "nc", "netcat-openbsd")
 	r := labtest.Start(t, theLab(t), "network=loopback&stay=30&slow=0")

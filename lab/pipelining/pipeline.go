@@ -63,9 +63,7 @@ func (p *pipeline) ask(ctx context.Context, n int) error {
 			return ctx.Err()
 		}
 		p.close()
-		for _, k := range waiting {
-			p.again(k)
-		}
+		p.again(waiting)
 	}
 	return fmt.Errorf("%d requests left after %d connections: %w", len(waiting), maxDials, err)
 }

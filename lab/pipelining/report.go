@@ -10,6 +10,8 @@ import (
 type outcome struct {
 	first, last, slow time.Duration // when answers were there
 	meanFast          time.Duration // of those that were not slow
+	behind            int           // of these, how many came after the slow one
+	meanBehind        time.Duration
 	failed, wrong     int
 	twice             int // requests that the server carried out more than once
 }
@@ -18,8 +20,11 @@ func (a *asker) outcome() outcome {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	var o outcome
-	var sum time.Duration
+	var sum, sumBehind time.Duration
 	quick := 0
+	if slow := a.requests[a.p.At]; slow != nil {
+		o.slow = slow.took
+	}
 	for n, r := range a.requests {
 		if r.took == 0 {
 			o.failed++
@@ -33,14 +38,20 @@ func (a *asker) outcome() outcome {
 			o.wrong++
 		}
 		if n == a.p.At {
-			o.slow = r.took
 			continue
 		}
 		sum += r.took
 		quick++
+		if o.slow > 0 && r.took > o.slow {
+			sumBehind += r.took
+			o.behind++
+		}
 	}
 	if quick > 0 {
 		o.meanFast = sum / time.Duration(quick)
+	}
+	if o.behind > 0 {
+		o.meanBehind = sumBehind / time.Duration(o.behind)
 	}
 	for _, times := range a.done {
 		if times > 1 {
@@ -72,28 +83,35 @@ func (a *asker) facts() {
 
 // conclude says for each way what its figures come to.
 func conclude(p Params, all []*asker) {
-	by := map[string]outcome{}
 	for _, a := range all {
-		by[a.name] = a.outcome()
-	}
-	for _, a := range all {
-		o := by[a.name]
+		o := a.outcome()
 		fastOnes, alone := lab.Milliseconds(o.meanFast), lab.Milliseconds(p.Fast)
 		switch {
-		case o.failed > 0:
+		case o.failed > 0 && p.Close > 0:
 			a.run.Verdict(lab.Bad, "%d requests were left without an answer: the server had closed the connection, and the client would not guess which of them had been carried out.", o.failed)
+		case o.failed > 0:
+			a.run.Verdict(lab.Bad, "%d requests were left without an answer.", o.failed)
 		case o.wrong > 0:
 			a.run.Verdict(lab.Bad, "%d of %d answers were taken for another request's, and nobody noticed: no error anywhere.", o.wrong, p.Requests)
 		case a.name == disorder:
 			a.run.Verdict(lab.Warn, "This time the answers happened to be in order. Nothing makes them so.")
-		case p.At < p.Requests && p.Slow > p.Fast && o.meanFast > p.Slow:
-			why := "answers leave in the order of the requests"
-			if a.name == oneByOne {
-				why = "a request is sent when the one before it has its answer"
-			}
-			a.run.Verdict(lab.Warn, "A fast request, which takes the server %.0f ms, had its answer after %.0f ms on average: it stood behind the slow one, as %s.", alone, fastOnes, why)
+		case p.Slow <= p.Fast || p.At == p.Requests && o.behind == 0:
+			a.run.Verdict(lab.Good, "Nobody stood behind a slow one. A request that takes the server %.0f ms had its answer after %.0f ms on average.", alone, fastOnes)
+		case o.behind > 0:
+			a.run.Verdict(lab.Warn, "%d of the others had their answers after the slow one, %.0f ms after they were wanted on average, though they take the server %.0f ms: %s.", o.behind, lab.Milliseconds(o.meanBehind), alone, a.why())
 		default:
-			a.run.Verdict(lab.Good, "A fast request, which takes the server %.0f ms, had its answer after %.0f ms on average: it did not stand behind the slow one.", alone, fastOnes)
+			a.run.Verdict(lab.Good, "A fast request, which takes the server %.0f ms, had its answer after %.0f ms on average: none of them stood behind the slow one.", alone, fastOnes)
 		}
 	}
+}
+
+// why requests come to stand behind a slow one.
+func (a *asker) why() string {
+	switch a.name {
+	case oneByOne:
+		return "a request is sent when the one before it has its answer"
+	case h2:
+		return "not by any rule of HTTP/2, but a new connection or a packet that was lost holds up all streams"
+	}
+	return "answers leave in the order of the requests"
 }
