@@ -24,10 +24,10 @@ func (s *server) handle(ctx *fasthttp.RequestCtx) {
 			fmt.Fprintf(ctx, "line %d\n", n+1) // into a buffer; it leaves when the handler returns
 			time.Sleep(dripPause)
 		}
-	case "/work":
-		began := time.Now()
+	case "/work", s.account.prefix + "work":
+		done := s.worked(string(ctx.Path()))
 		s.run.Sleep(ctx, maxWork) // ctx ends when the server shuts down, and not before
-		s.gone(time.Since(began))
+		done()
 	case "/upload":
 		fmt.Fprintf(ctx, "%d bytes", len(ctx.PostBody()))
 	case s.account.prefix + "alice":
@@ -44,7 +44,7 @@ func (s *server) handle(ctx *fasthttp.RequestCtx) {
 
 func (s *server) serveFast(there *lab.Run, l net.Listener) {
 	srv := &fasthttp.Server{
-		Handler: s.handle, MaxRequestBodySize: maxBody, Concurrency: 1024,
+		Handler: s.handle, MaxRequestBodySize: maxBody, Concurrency: 256,
 		ReadTimeout: patience, IdleTimeout: idleTimeout, Logger: silent{},
 		ErrorHandler:          refuse,
 		NoDefaultServerHeader: true, NoDefaultDate: true, CloseOnShutdown: true,
@@ -65,7 +65,7 @@ func (s *server) serveFast(there *lab.Run, l net.Listener) {
 func refuse(ctx *fasthttp.RequestCtx, err error) {
 	status, text := fasthttp.StatusBadRequest, "not a request"
 	if errors.Is(err, fasthttp.ErrBodyTooLarge) {
-		status, text = fasthttp.StatusRequestEntityTooLarge, "a body of more than 4 MiB"
+		status, text = fasthttp.StatusRequestEntityTooLarge, "a body of more than 1 MiB"
 	}
 	ctx.SetStatusCode(status)
 	ctx.SetBodyString(text)

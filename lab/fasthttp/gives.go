@@ -87,22 +87,31 @@ func (s *server) drip(ctx context.Context) error {
 	return nil
 }
 
-// leave asks for something that takes a second, and hangs up after 100 ms.
+// leave asks for something that takes a second, and hangs up 100 ms after the
+// handler has begun.
 func (s *server) leave(ctx context.Context) error {
 	end := s.run.Begin(trace.HTTP, "client", "ask, and hang up")
-	hurry, cancel := context.WithTimeout(ctx, dripPause)
-	_, done, _ := s.send(hurry, s.transport(false, true), http.MethodGet, "/work", nil)
-	cancel()
-	done()
-	end("gone")
+	hurry, cancel := context.WithCancel(ctx)
+	defer cancel()
+	s.run.Go(func(context.Context) error {
+		_, done, _ := s.send(hurry, s.transport(false, true), http.MethodGet, s.account.prefix+"work", nil)
+		done()
+		return nil
+	})
 	select {
-	case <-s.done:
+	case <-s.begun:
 	case <-time.After(patience):
-		return fmt.Errorf("the handler does not end")
+		return fmt.Errorf("the request for work does not arrive")
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	s.stopped = time.Duration(s.noticed.Load())
+	err := s.run.Sleep(ctx, dripPause)
+	cancel()
+	end("gone")
+	if err != nil {
+		return err
+	}
+	s.stopped = <-s.done // maxWork at most, and the end of the run
 	s.run.Fact("work for a client that left after 100 ms", lab.Milliseconds(s.stopped), "ms")
 	return nil
 }

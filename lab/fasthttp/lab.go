@@ -55,7 +55,7 @@ func Lab() (*lab.Lab, error) {
 			{Text: "curl -sN {net-http.url}drip", Note: "five lines, one each 100 ms, as they are written"},
 			{Text: "curl -sN {fasthttp.url}drip", Note: "the same five lines, all at once after half a second"},
 			{Text: "curl -sI --http2-prior-knowledge {net-http.url}", Note: "HTTP/2; fasthttp has none: try it there"},
-			{Text: "head -c 5000000 /dev/zero | curl -s --data-binary @- {fasthttp.url}upload", Note: "a body is held in memory, so there is a limit, 4 MiB here; net/http's handler reads it as it comes"},
+			{Text: "head -c 2000000 /dev/zero | curl -s --data-binary @- {fasthttp.url}upload", Note: "a body is held in memory, so there is a limit, 1 MiB here; net/http's handler reads it as it comes"},
 		},
 		Duration: 2 * time.Minute,
 	}, run)

@@ -2,6 +2,7 @@ package fasthttp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -31,6 +32,32 @@ func (l *latencies) at(percent float64) float64 {
 	return float64(l.ValueAtPercentile(percent)) / 1000 // ms
 }
 
+// Bounds of a load that the servers can't keep up with.
+const (
+	maxWaiting = 2000             // requests that wait for an answer, of one server
+	maxLate    = 20 * time.Second // that all turns may take longer than they should
+)
+
+// crowd lets so many requests wait at a time, and one more fails at once. An open
+// load on a server that can't keep up would take all memory.
+type crowd struct {
+	http.RoundTripper
+	places chan struct{}
+}
+
+var errCrowded = errors.New("too many requests wait for an answer")
+
+// RoundTrip is http.RoundTripper's.
+func (c crowd) RoundTrip(req *http.Request) (*http.Response, error) {
+	select {
+	case c.places <- struct{}{}:
+		defer func() { <-c.places }()
+		return c.RoundTripper.RoundTrip(req)
+	default:
+		return nil, errCrowded
+	}
+}
+
 // region load
 
 // underLoad has requests come to the two servers in turns. The load is open: a
@@ -45,10 +72,14 @@ func underLoad(ctx context.Context, p Params, r *lab.Run, both [2]*server) error
 			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return s.dial(ctx) },
 		}
 		defer transport.CloseIdleConnections()
-		clients[i] = &http.Client{Transport: transport, Timeout: patience}
+		clients[i] = &http.Client{Transport: crowd{transport, make(chan struct{}, maxWaiting)}, Timeout: patience}
 	}
-	turns := max(1, int(p.For/p.Slice))
+	turns, began := max(1, int(p.For/p.Slice)), time.Now()
 	for turn := range turns {
+		if time.Since(began) > 2*p.For+maxLate {
+			r.Note("The servers can't keep up with this load here: it ends after %d of %d turns.", turn, turns)
+			break
+		}
 		for i := range both {
 			next := (i + turn) % 2 // who begins changes, too
 			if err := both[next].turn(ctx, p, clients[next]); err != nil {

@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"strconv"
-	"time"
 
 	"peerlab/lab"
 )
@@ -27,10 +26,10 @@ func (s *server) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 				return
 			}
 		}
-	case "/work":
-		began := time.Now()
+	case "/work", s.account.prefix + "work":
+		done := s.worked(req.URL.Path)
 		s.run.Sleep(req.Context(), maxWork)
-		s.gone(time.Since(began))
+		done()
 	case "/upload":
 		n, err := io.Copy(io.Discard, io.LimitReader(req.Body, 4*maxBody))
 		if err != nil {

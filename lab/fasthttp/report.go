@@ -34,14 +34,25 @@ func conclude(p Params, r *lab.Run, both [2]*server) {
 	if p.Show == "speed" {
 		return
 	}
-	n.run.Verdict(lab.Good, "The first of five lines came after %.0f ms; work stopped %.0f ms after it began, as the client had left; %s; HTTP/2: %s; a path that a handler kept %s.",
-		lab.Milliseconds(n.firstLine), lab.Milliseconds(n.stopped), "an upload of 5 MiB: "+n.uploaded, yes(n.http2), n.remembered)
-	f.run.Verdict(lab.Warn, "The first of five lines came after %.0f ms, with the last; work went on for %.0f ms for a client that had left; %s; HTTP/2: %s; a path that a handler kept %s.",
-		lab.Milliseconds(f.firstLine), lab.Milliseconds(f.stopped), "an upload of 5 MiB: "+f.uploaded, yes(f.http2), f.remembered)
+	n.run.Verdict(lab.Good, "The first of five lines came after %.0f ms; work %s; %s; HTTP/2: %s; a path that a handler kept %s.",
+		lab.Milliseconds(n.firstLine), n.work(), "an upload of 2 MiB: "+n.uploaded, yes(n.http2), n.remembered)
+	f.run.Verdict(lab.Warn, "The first of five lines came after %.0f ms, with the last; work %s; %s; HTTP/2: %s; a path that a handler kept %s.",
+		lab.Milliseconds(f.firstLine), f.work(), "an upload of 2 MiB: "+f.uploaded, yes(f.http2), f.remembered)
+}
+
+// work tells what a handler did for a client that left.
+func (s *server) work() string {
+	if s.stopped < maxWork {
+		return fmt.Sprintf("stopped %.0f ms after it began, as the client had left", lab.Milliseconds(s.stopped))
+	}
+	return fmt.Sprintf("went on for %.0f ms for a client that had left", lab.Milliseconds(s.stopped))
 }
 
 // judge says whether the difference of the medians is more than their noise.
 func judge(n, f *server) string {
+	if failed := n.failed + f.failed; failed > 0 {
+		return fmt.Sprintf("those of the requests that were answered; %d of %d had no answer within %.0f s.", failed, n.sent+f.sent, patience.Seconds())
+	}
 	a, b := n.latencies.at(50), f.latencies.at(50)
 	spread := max(n.latencies.at(75)-n.latencies.at(25), f.latencies.at(75)-f.latencies.at(25))
 	if diff := max(a-b, b-a); diff < spread/2 {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"sync/atomic"
 	"time"
 
 	"peerlab/lab"
@@ -14,7 +13,7 @@ import (
 
 // The same for both servers.
 const (
-	maxBody     = 4 << 20
+	maxBody     = 1 << 20 // fasthttp makes room for a whole body at once, for every client
 	dripLines   = 5
 	dripPause   = 100 * time.Millisecond
 	maxWork     = time.Second // that a handler does for somebody who may have gone
@@ -34,8 +33,8 @@ type server struct {
 	answer []byte // the body of every answer
 
 	account account
-	noticed atomic.Int64 // how long a handler worked for a client that had gone
-	done    chan struct{}
+	begun   chan struct{}      // a handler works for the client that will go
+	done    chan time.Duration // and how long it worked
 
 	figures
 }
@@ -60,7 +59,7 @@ type figures struct {
 // link a second time on one whose packets are not recorded, for the load.
 func newBoth(p Params, r *lab.Run) (both [2]*server, err error) {
 	for i, name := range []string{standard, fast} {
-		s := &server{name: name, run: r.Variant(name), answer: bytes.Repeat([]byte("x"), p.Size), done: make(chan struct{}, 1), account: newAccount()}
+		s := &server{name: name, run: r.Variant(name), answer: bytes.Repeat([]byte("x"), p.Size), begun: make(chan struct{}, 1), done: make(chan time.Duration, 1), account: newAccount()}
 		s.latencies = newLatencies()
 		if s.shown, s.open, err = s.start(s.run); err != nil {
 			return both, fmt.Errorf("%s: %w", name, err)
@@ -112,11 +111,13 @@ func (s *server) dial(ctx context.Context) (net.Conn, error) {
 	return conn, nil
 }
 
-// gone takes down how long a handler worked for a client that had gone.
-func (s *server) gone(worked time.Duration) {
-	s.noticed.Store(int64(worked))
-	select {
-	case s.done <- struct{}{}:
-	default:
+// worked takes down that a handler begins to work, until it calls done. Visitors
+// do not know the path of the client's own request and are not counted.
+func (s *server) worked(path string) (done func()) {
+	if path != s.account.prefix+"work" {
+		return func() {}
 	}
+	began := time.Now()
+	s.begun <- struct{}{}
+	return func() { s.done <- time.Since(began) }
 }
