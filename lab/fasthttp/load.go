@@ -77,7 +77,7 @@ func underLoad(ctx context.Context, p Params, r *lab.Run, both [2]*server) error
 	turns, began := max(1, int(p.For/p.Slice)), time.Now()
 	for turn := range turns {
 		if time.Since(began) > 2*p.For+maxLate {
-			r.Note("The servers can't keep up with this load here: it ends after %d of %d turns.", turn, turns)
+			r.Note("This load is more than can be answered here: it ends after %d of %d turns.", turn, turns)
 			break
 		}
 		for i := range both {

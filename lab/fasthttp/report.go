@@ -51,7 +51,7 @@ func (s *server) work() string {
 // judge says whether the difference of the medians is more than their noise.
 func judge(n, f *server) string {
 	if failed := n.failed + f.failed; failed > 0 {
-		return fmt.Sprintf("those of the requests that were answered; %d of %d had no answer within %.0f s.", failed, n.sent+f.sent, patience.Seconds())
+		return fmt.Sprintf("those of the requests that were answered; %d of %d had no answer in time.", failed, n.sent+f.sent)
 	}
 	a, b := n.latencies.at(50), f.latencies.at(50)
 	spread := max(n.latencies.at(75)-n.latencies.at(25), f.latencies.at(75)-f.latencies.at(25))

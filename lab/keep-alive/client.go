@@ -53,7 +53,7 @@ func newClient(ctx context.Context, r *lab.Run, s *server, set func(*http.Transp
 	return c, nil
 }
 
-// lane is the lane of a connection.
+// lane is the lane of a connection's bars.
 func lane(number int) string { return "connection " + strconv.Itoa(number) }
 
 // dial opens a connection, TLS and all, and records how long each part takes.
@@ -137,7 +137,6 @@ func (c *client) state(number int, value string) {
 type result struct {
 	connection int
 	reused     bool
-	status     int
 	took       time.Duration
 }
 
@@ -166,14 +165,14 @@ func (c *client) send(ctx context.Context, name string, req *http.Request, done 
 		sent++
 		res.connection, res.reused = n.number, got.Reused
 		if !c.quiet {
-			text := "on a new connection"
+			text := "on " + lane(n.number) + ", a new one"
 			if got.Reused {
-				text = "on one that was there"
+				text = "on " + lane(n.number) + ", which was there"
 			}
 			if sent > 1 {
 				text = "sent again, " + text
 			}
-			c.run.Message(trace.HTTP, lane(n.number), "server", name, text)
+			c.run.Message(trace.HTTP, "client", "server", name, text)
 			end("the server hung up")
 			end = c.run.Begin(trace.HTTP, lane(n.number), name)
 		}
@@ -185,7 +184,7 @@ func (c *client) send(ctx context.Context, name string, req *http.Request, done 
 	mu.Unlock()
 	if err == nil {
 		if !c.quiet {
-			c.run.Message(trace.HTTP, "server", lane(number), resp.Status, name)
+			c.run.Message(trace.HTTP, "server", "client", resp.Status, name+", on "+lane(number))
 		}
 		c.state(number, "has an answer that is not read")
 		err = done(resp)
@@ -194,9 +193,6 @@ func (c *client) send(ctx context.Context, name string, req *http.Request, done 
 	defer mu.Unlock()
 	end(short(err))
 	res.took = time.Since(begin)
-	if resp != nil {
-		res.status = resp.StatusCode
-	}
 	return res, err
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"slices"
 	"strconv"
 	"time"
 
@@ -95,7 +94,6 @@ func (l *live) medianOf(ctx context.Context, r *lab.Run, s *server, keep bool, m
 			took = append(took, res.took)
 		}
 	}
-	slices.Sort(took)
-	*median = took[len(took)/2]
+	*median = lab.Median(took)
 	return nil
 }

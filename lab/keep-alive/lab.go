@@ -125,8 +125,11 @@ func (l *live) variant(name string) *lab.Run {
 
 // stay takes the actions until the time is over.
 func (l *live) stay(ctx context.Context) error {
-	if l.p.Stay > 0 {
+	switch {
+	case l.p.Stay > 0 && l.run.Network() == lab.Loopback:
 		l.run.Note("All is done. The lab stays open for %s: try the commands and the buttons.", l.p.Stay)
+	case l.p.Stay > 0:
+		l.run.Note("All is done. The lab stays open for %s: try the buttons.", l.p.Stay)
 	}
 	over := time.NewTimer(l.p.Stay)
 	defer over.Stop()
@@ -144,7 +147,7 @@ func (l *live) stay(ctx context.Context) error {
 				continue
 			}
 			if err := l.each(ctx, func(ctx context.Context, w *way) error {
-				defer w.conclude()
+				defer w.conclude(ctx)
 				return w.ask(ctx)
 			}); err != nil {
 				return err

@@ -64,18 +64,19 @@ func TestWhatKeepsAConnectionFromBeingUsedAgain(t *testing.T) {
 				if text, tone := verdict(r, variant); tone != string(want.tone) {
 					t.Errorf("%s, TLS %s, %s: %s: %s", network, tls, variant, tone, text)
 				}
-				// The trace tells the same: as many handshakes, and as many lanes that carry a request.
-				handshakes, lanes := 0, map[string]bool{}
+				// The trace tells the same: as many handshakes, and as many connections that carry a request.
+				handshakes, carrying := 0, map[string]bool{}
 				for _, e := range r.Log.Events() {
 					if e.Kind == trace.Span && e.Name == "TCP handshake" && strings.HasPrefix(e.From, variant+"/") {
 						handshakes++ // its begin and its end
 					}
-					if e.Kind == trace.Message && e.Layer == trace.HTTP && strings.HasPrefix(e.From, variant+"/connection") {
-						lanes[e.From] = true
+					if e.Kind == trace.Message && e.Layer == trace.HTTP && e.From == variant+"/client" {
+						on, _, _ := strings.Cut(e.Text, ",")
+						carrying[on] = true
 					}
 				}
-				if handshakes != int(2*want.opened) || len(lanes) != int(want.opened) {
-					t.Errorf("%s, TLS %s, %s: %d begins and ends of handshakes, %d lanes with requests", network, tls, variant, handshakes, len(lanes))
+				if handshakes != int(2*want.opened) || len(carrying) != int(want.opened) {
+					t.Errorf("%s, TLS %s, %s: %d begins and ends of handshakes, %d connections with requests", network, tls, variant, handshakes, len(carrying))
 				}
 			}
 			if n := r.Fact("forgotten", "connections still open at the server"); n != 5 {
@@ -179,14 +180,26 @@ func TestWhatAHandshakeCostsByDistance(t *testing.T) {
 	}
 }
 
+// Where nothing is lost by not reading, no verdict says so.
+func TestWhatHasNoBodyNeedsNoReading(t *testing.T) {
+	for query, want := range map[string]lab.Tone{"size=0&requests=3": lab.Good, "requests=1": lab.Warn} {
+		r := labtest.Run(t, theLab(t), "part=reuse&stay=0&"+query)
+		for _, variant := range []string{"kept", "undrained", "forgotten"} {
+			if text, tone := verdict(r, variant); tone != string(want) {
+				t.Errorf("%s, %s: %s: %s", query, variant, tone, text)
+			}
+		}
+	}
+}
+
 func TestTheButtons(t *testing.T) {
 	t.Parallel()
 	for _, network := range networks() {
 		r := labtest.Start(t, theLab(t), network+"&part=reuse&way=kept&requests=2&stay=100&duration=60")
 		staying := r.Until("staying open", func(e trace.Event) bool { return e.Kind == trace.Note && strings.HasPrefix(e.Text, "All is done") })
-		carried := func(name, lane string) func(trace.Event) bool {
+		carried := func(name, on string) func(trace.Event) bool {
 			return func(e trace.Event) bool {
-				return e.Seq > staying.Seq && e.Kind == trace.Message && e.Layer == trace.HTTP && e.From == "kept/"+lane && e.Name == name
+				return e.Seq > staying.Seq && e.Kind == trace.Message && e.Layer == trace.HTTP && e.From == "kept/client" && e.Name == name && strings.Contains(e.Text, "on "+on+",")
 			}
 		}
 		r.Act("again")

@@ -70,8 +70,11 @@ func (l *live) burst(ctx context.Context, name string, perHost int) error {
 		return err
 	}
 	r.Fact("after the silence: connections left", float64(left), "connections")
-	if opened > l.p.Burst {
-		r.Verdict(lab.Warn, "%d requests, %d at a time, took %d connections: of those that come back %d are kept, the others closed.", l.p.Burst*l.p.Rounds, l.p.Burst, opened, keeps(perHost))
+	switch room := l.room(perHost); {
+	case opened > l.p.Burst && room < l.p.Burst:
+		r.Verdict(lab.Warn, "%d requests, %d at a time, took %d connections: of those that come back %d are kept, the others closed.", l.p.Burst*l.p.Rounds, l.p.Burst, opened, room)
+	case opened > l.p.Burst:
+		r.Verdict(lab.Warn, "%d requests, %d at a time, took %d connections, though there is room for %d: some did not last.", l.p.Burst*l.p.Rounds, l.p.Burst, opened, room)
 	}
 	return nil
 }
@@ -121,14 +124,26 @@ func (c *client) together(ctx context.Context, n int) (failed int) {
 // second, and tells how many there are. What the pool has no room for is closed
 // by other goroutines, a moment after the last answer.
 func (c *client) settle(ctx context.Context, most int) (open int, err error) {
-	const looks = 100
-	for range looks {
-		if _, open, _ = c.totals(); open <= most {
-			break
+	return settle(ctx, c.run, most, func() int { _, open, _ := c.totals(); return open })
+}
+
+// settle is the client's, of the connections as the server sees them: it hears
+// later that one was closed.
+func (s *server) settle(ctx context.Context, most int) (open int, err error) {
+	return settle(ctx, s.run, most, s.open)
+}
+
+func settle(ctx context.Context, r *lab.Run, most int, count func() int) (open int, err error) {
+	wait := 500 * time.Millisecond
+	if r.Network() == lab.Link {
+		wait += r.Settings().Delay
+	}
+	for began := time.Now(); ; {
+		if open = count(); open <= most || time.Since(began) > wait {
+			return open, nil
 		}
-		if err := c.run.Sleep(ctx, 5*time.Millisecond); err != nil {
+		if err := r.Sleep(ctx, 5*time.Millisecond); err != nil {
 			return open, err
 		}
 	}
-	return open, nil
 }

@@ -98,6 +98,7 @@ func openDoor(ctx context.Context, r *lab.Run, p Params) error {
 	}
 	s := &server{ctx: ctx, run: r, p: p, told: rate.NewLimiter(20, 60), quiet: true}
 	s.prepare(p.ServerIdle)
+	s.http.ReadHeaderTimeout = 2 * time.Second // on the loopback nobody needs longer
 	s.serve(netutil.LimitListener(l, maxVisitors))
 	r.Live("host", at)
 	r.Live("port", port)
@@ -111,7 +112,7 @@ func (s *server) prepare(idle time.Duration) {
 	protocols.SetHTTP1(true)
 	s.http = &http.Server{
 		Handler: s, Protocols: protocols, ConnState: s.changed,
-		IdleTimeout: idle, ReadHeaderTimeout: 2 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 20 * time.Second,
+		IdleTimeout: idle, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 20 * time.Second,
 		MaxHeaderBytes: 8 << 10, ErrorLog: log.New(io.Discard, "", 0), // it would be about clients that hung up
 	}
 }

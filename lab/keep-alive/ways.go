@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"slices"
 	"time"
 
 	"peerlab/lab"
@@ -41,9 +40,9 @@ func forget(*http.Response) error { return nil }
 
 // endregion
 
-// maxDrain is how much is read for the sake of a connection: more costs more
-// than a new one.
-const maxDrain = 4 << 20
+// maxDrain is how much is read for the sake of a connection: all that this lab
+// sends. Where reading more costs more than a new connection it should be less.
+const maxDrain = 1 << 20
 
 // way is one variant that sends requests one after the other.
 type way struct {
@@ -54,8 +53,7 @@ type way struct {
 	took   []time.Duration
 }
 
-func openWay(ctx context.Context, whole *lab.Run, p Params, name string) (*way, error) {
-	r := whole.Variant(name)
+func openWay(ctx context.Context, r *lab.Run, p Params, name string) (*way, error) {
 	s, err := newServer(ctx, r, p, time.Minute, false)
 	if err != nil {
 		return nil, err
@@ -68,13 +66,21 @@ func openWay(ctx context.Context, whole *lab.Run, p Params, name string) (*way, 
 	return &way{name: name, client: c, server: s, done: done}, nil
 }
 
+// maxRecorded is how much each way may send, in kB, for its packets to be kept:
+// more than that nobody reads.
+const maxRecorded = 400
+
 // openWays opens those that are asked for.
 func (l *live) openWays(ctx context.Context) error {
 	for _, name := range []string{kept, undrained, forgotten, off} {
 		if l.p.Way != "all" && l.p.Way != name {
 			continue
 		}
-		w, err := openWay(ctx, l.run, l.p, name)
+		r := l.run.Variant(name)
+		if l.run.Network() == lab.Link && l.p.Requests*l.p.Size > maxRecorded {
+			r = l.run.VariantOnLink(name, lab.Emulation{Link: l.run.Settings().Link(), Quiet: true})
+		}
+		w, err := openWay(ctx, r, l.p, name)
 		if err != nil {
 			return err
 		}
@@ -89,12 +95,12 @@ func (l *live) reuse(ctx context.Context) error {
 		return err
 	}
 	return l.each(ctx, func(ctx context.Context, w *way) error {
+		defer w.conclude(ctx)
 		for range l.p.Requests {
 			if err := w.ask(ctx); err != nil {
 				return err
 			}
 		}
-		w.conclude()
 		return nil
 	})
 }
@@ -130,34 +136,40 @@ func (w *way) ask(ctx context.Context) error {
 }
 
 // conclude tells what the requests took.
-func (w *way) conclude() {
-	r := w.client.run
-	opened, _, handshakes := w.client.totals()
+func (w *way) conclude(ctx context.Context) {
+	r, requests := w.client.run, len(w.took)
+	opened, open, handshakes := w.client.totals()
+	if requests == 0 || opened == 0 || ctx.Err() != nil {
+		return
+	}
+	still, err := w.server.settle(ctx, open)
+	if err != nil {
+		return
+	}
 	var total time.Duration
 	for _, d := range w.took {
 		total += d
 	}
-	if len(w.took) == 0 || opened == 0 {
-		return
-	}
-	sorted := slices.Sorted(slices.Values(w.took))
 	lost := handshakes - handshakes/time.Duration(opened)
 	r.Fact("connections opened", float64(opened), "connections")
-	r.Fact("connections still open at the server", float64(w.server.open()), "connections")
-	r.Fact("a request, median", lab.Milliseconds(sorted[len(sorted)/2]), "ms")
+	r.Fact("connections still open at the server", float64(still), "connections")
+	r.Fact("a request, median", lab.Milliseconds(lab.Median(w.took)), "ms")
 	r.Fact("all requests", lab.Milliseconds(total), "ms")
 	r.Fact("of it handshakes after the first", lab.Milliseconds(lost), "ms")
-	switch w.name {
-	case kept:
-		r.Verdict(lab.Good, "One connection for %d requests: each body is read to its end, so the connection goes back to the pool.", len(w.took))
-	case undrained:
-		r.Verdict(lab.Bad, "%d connections for %d requests, as bodies are closed before their end, and nobody can use a connection with half an answer on it. %.0f ms went into handshakes after the first.", opened, len(w.took), lab.Milliseconds(lost))
-	case forgotten:
-		r.Verdict(lab.Bad, "%d connections for %d requests, and %d of them still open, as bodies are neither read nor closed. It goes on until one side has no sockets left.", opened, len(w.took), w.server.open())
-	case off:
-		r.Note("%d connections for %d requests, as DisableKeepAlives asks for. %.0f ms went into handshakes after the first.", opened, len(w.took), lab.Milliseconds(lost))
-	}
-	if w.name == kept && opened != 1 { // the server closed it, or a loss did
-		r.Verdict(lab.Warn, "%d connections for %d requests, though each body was read to its end.", opened, len(w.took))
+	switch {
+	case requests == 1:
+		r.Verdict(lab.Warn, "One request takes a connection in any case: ask for more.")
+	case w.name == off:
+		r.Note("%d connections for %d requests, as DisableKeepAlives asks for. %.0f ms went into handshakes after the first.", opened, requests, lab.Milliseconds(lost))
+	case opened == 1 && w.name == kept:
+		r.Verdict(lab.Good, "One connection for %d requests: each body is read to its end, so the connection goes back to the pool.", requests)
+	case opened == 1:
+		r.Verdict(lab.Good, "One connection for %d requests: the answers have no body, so nothing is left on it that had to be read.", requests)
+	case w.name == kept: // the server closed it, or a loss did
+		r.Verdict(lab.Warn, "%d connections for %d requests, though each body was read to its end.", opened, requests)
+	case w.name == undrained:
+		r.Verdict(lab.Bad, "%d connections for %d requests, as bodies are closed before their end, and nobody can use a connection with half an answer on it. %.0f ms went into handshakes after the first.", opened, requests, lab.Milliseconds(lost))
+	case w.name == forgotten:
+		r.Verdict(lab.Bad, "%d connections for %d requests, and %d of them still open, as bodies are neither read nor closed. It goes on until one side has no sockets left.", opened, requests, still)
 	}
 }

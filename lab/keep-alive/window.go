@@ -126,7 +126,9 @@ func (l *live) tire(ctx context.Context, r *lab.Run, s *server, row, column stri
 	switch {
 	case ctx.Err() != nil:
 	case err != nil:
-		t.add(column, pause)
+		if res.reused {
+			t.add(column, pause)
+		}
 		r.Cell(row, column, "failed ("+short(err)+")", nil)
 	case res.reused:
 		r.Cell(row, column, "on the old connection", nil)
