@@ -56,6 +56,22 @@ func TestEachWayHasItsConnectionsAndAllAnswers(t *testing.T) {
 	}
 }
 
+// All are wanted at once, so the first bar is that of the first request.
+func TestRequestsAreDrawnInOrder(t *testing.T) {
+	r := labtest.Run(t, theLab(t), "network=link&delay=2&loss=0&stay=0&rounds=1&requests=12&size=1")
+	for _, way := range ways {
+		var begun []string
+		for _, e := range r.Log.Events() {
+			if e.Kind == trace.Message && e.Layer == trace.HTTP && e.From == way+"/client" && strings.HasPrefix(e.Name, "GET /") {
+				begun = append(begun, strings.TrimPrefix(e.Name, "GET /"))
+			}
+		}
+		if got := strings.Join(begun, " "); got != "1 2 3 4 5 6 7 8 9 10 11 12" {
+			t.Errorf("%s: requests begin in the order %s", way, got)
+		}
+	}
+}
+
 func TestHandshakesTakeTheirRoundTrips(t *testing.T) {
 	labtest.Settles(t, func(t testing.TB) {
 		r := labtest.Run(t, theLab(t), "network=link&delay=60&loss=0&stay=0&rounds=1&requests=1&size=1&think=0")

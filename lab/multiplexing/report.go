@@ -1,6 +1,8 @@
 package multiplexing
 
 import (
+	"cmp"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -24,7 +26,15 @@ func (w *way) over(of func(round) time.Duration) time.Duration {
 	return lab.Median(all)
 }
 
-func last(r round) time.Duration { return r.last }
+// last is when all answers were there: never, if one failed.
+func last(r round) time.Duration {
+	if r.failed > 0 {
+		return never
+	}
+	return r.last
+}
+
+const never = time.Duration(math.MaxInt64)
 
 // facts tells what was measured, over all rounds so far.
 func (w *way) facts() {
@@ -32,7 +42,9 @@ func (w *way) facts() {
 	for _, r := range w.rounds {
 		failed += r.failed
 	}
-	w.run.Fact("all answers after, median of the rounds", lab.Milliseconds(w.over(last)), "ms")
+	if all := w.over(last); all != never {
+		w.run.Fact("all answers after, median of the rounds", lab.Milliseconds(all), "ms")
+	}
 	w.run.Fact("one answer after, median", lab.Milliseconds(w.over(func(r round) time.Duration { return r.median })), "ms")
 	w.run.Fact("longest silence, median of the rounds", lab.Milliseconds(w.over(func(r round) time.Duration { return r.silence })), "ms")
 	w.run.Fact("connections", float64(w.rounds[0].connections), "")
@@ -49,23 +61,39 @@ func (w *way) facts() {
 	}
 }
 
-// conclude names the fastest, as measured, and how sure that is.
+// conclude names the fastest, as measured, and how sure that is. What counts are
+// the rounds that all have made.
 func conclude(p Params, r *lab.Run, all []*way) {
-	best := slices.MinFunc(all, func(a, b *way) int { return int(a.over(last) - b.over(last)) })
+	rounds := p.Rounds
+	for _, w := range all {
+		rounds = min(rounds, len(w.rounds))
+	}
+	if rounds < p.Rounds {
+		r.Note("%d of %d rounds were made by all: more would take too long here.", rounds, p.Rounds)
+	}
+	best := slices.MinFunc(all, func(a, b *way) int { return cmp.Compare(a.over(last), b.over(last)) })
+	if best.over(last) == never {
+		r.Verdict(lab.Bad, "None had all answers in most of the rounds: requests failed on each of the ways.")
+		return
+	}
 	wins := 0
-	for n := range p.Rounds {
-		winner := slices.MinFunc(all, func(a, b *way) int { return int(a.rounds[n].last - b.rounds[n].last) })
+	for n := range rounds {
+		winner := slices.MinFunc(all, func(a, b *way) int { return cmp.Compare(last(a.rounds[n]), last(b.rounds[n])) })
 		if winner == best {
 			wins++
 		}
 	}
 	var times []string
 	for _, w := range all {
-		times = append(times, w.name+" "+w.over(last).Round(time.Millisecond).String())
+		took := "not all"
+		if all := w.over(last); all != never {
+			took = all.Round(time.Millisecond).String()
+		}
+		times = append(times, w.name+" "+took)
 	}
 	tone := lab.Good
-	if 2*wins <= p.Rounds {
+	if 2*wins <= rounds {
 		tone = lab.Warn
 	}
-	r.Verdict(tone, "%s had all answers first: %s (medians). It was the first in %d of %d rounds.", best.name, strings.Join(times, ", "), wins, p.Rounds)
+	r.Verdict(tone, "%s had all answers first: %s (medians). It was the first in %d of %d rounds.", best.name, strings.Join(times, ", "), wins, rounds)
 }

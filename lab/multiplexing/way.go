@@ -17,8 +17,12 @@ type way struct {
 	run    *lab.Run // whose lanes and facts are its
 	shown  *place
 	quiet  *place // for the rounds that are only measured
+	began  time.Time
 	rounds []round
 }
+
+// maxMeasuring is when a way begins no more rounds: with many losses one takes long.
+const maxMeasuring = 30 * time.Second
 
 // place is a server, a client, and what lies between them.
 type place struct {
@@ -32,7 +36,7 @@ type place struct {
 // newWay opens the servers of a way: one for the round that is shown, and on
 // the link another one on a network whose packets are not recorded.
 func newWay(p Params, r *lab.Run, name string) (*way, error) {
-	w := &way{p: p, name: name, run: r.Variant(name)}
+	w := &way{p: p, name: name, run: r.Variant(name), began: time.Now()}
 	var err error
 	if w.shown, err = newPlace(p, name, w.run); err != nil {
 		return nil, err
@@ -75,13 +79,15 @@ func (w *way) show(ctx context.Context) error {
 
 // measure has the other rounds, one after the other.
 func (w *way) measure(ctx context.Context) error {
-	for n := 2; n <= w.p.Rounds; n++ {
+	for n := 2; n <= w.p.Rounds && time.Since(w.began) < maxMeasuring; n++ {
 		got, err := w.quiet.round(ctx, nil)
 		if err != nil {
 			return err
 		}
 		w.rounds = append(w.rounds, got)
-		w.run.Sample(trace.App, "", "all answers of a round", lab.Milliseconds(got.last), "ms")
+		if got.failed == 0 {
+			w.run.Sample(trace.App, "", "all answers of a round", lab.Milliseconds(got.last), "ms")
+		}
 	}
 	w.facts()
 	return nil
@@ -97,9 +103,9 @@ func (at *place) round(ctx context.Context, shown *lab.Run) (round, error) {
 		return round{}, err
 	}
 	defer client.close()
-	for n := 1; n <= at.p.Requests; n++ {
+	for n := 1; n <= at.p.Requests; n++ { // all are wanted now
+		a := p.begin(n)
 		requests = append(requests, func(ctx context.Context) error {
-			a := p.begin(n)
 			err := a.get(ctx, client)
 			if ctx.Err() != nil {
 				return ctx.Err()
