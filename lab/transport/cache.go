@@ -39,7 +39,7 @@ func (c *cache) RoundTrip(req *http.Request) (*http.Response, error) {
 	if resp.StatusCode == http.StatusNotModified && asked != req {
 		discard(resp)
 		found = found.renewed(resp.Header, sent, time.Now())
-		c.store.put(req, found)
+		c.store.put(found)
 		remark(req, "stale, still good")
 		return found.response(req, time.Now()), nil
 	}
@@ -51,7 +51,7 @@ func (c *cache) RoundTrip(req *http.Request) (*http.Response, error) {
 	s := newStored(req, resp, sent, time.Now())
 	resp.Body = &copied{ReadCloser: resp.Body, whole: func(body []byte) {
 		s.body = body
-		c.store.put(req, s)
+		c.store.put(s)
 	}}
 	return resp, nil
 }

@@ -101,8 +101,11 @@ func run(ctx context.Context, p Params, r *lab.Run) error {
 	if err := each(func(ctx context.Context, s *stage) error { return s.play(ctx) }); err != nil {
 		return err
 	}
-	if p.Stay > 0 && r.Network() == lab.Loopback {
+	switch {
+	case p.Stay > 0 && r.Network() == lab.Loopback:
 		r.Note("All is asked. The servers stay open for %s: try the commands and the buttons.", p.Stay)
+	case p.Stay > 0:
+		r.Note("All is asked. The servers stay open for %s: try the buttons.", p.Stay)
 	}
 	over := time.NewTimer(p.Stay)
 	defer over.Stop()

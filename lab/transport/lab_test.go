@@ -226,3 +226,20 @@ func TestVisitorsSeeWhatTheServerSaw(t *testing.T) {
 	})
 	r.Stop()
 }
+
+// A crowd of visitors does not push out of the server's memory what the run's own
+// client did.
+func TestVisitorsChangeNothingOfWhatIsTold(t *testing.T) {
+	need.Tool(t, "curl", "curl")
+	r := labtest.Start(t, theLab(t), strings.Replace(quick, "stay=0", "stay=30", 1)+"network=loopback&show=naive")
+	r.Until("the end of the scenes", func(e trace.Event) bool { return e.Kind == trace.Note && strings.HasPrefix(e.Text, "All is asked") })
+	labtest.Shell(t, "curl -sS -o /dev/null '"+r.Live("naive.url")+"/status?[1-300]'")
+	before, seen := len(r.Log.Events()), r.Fact("naive", "seen by api")
+	r.Act("ask")
+	r.Until("a new verdict", func(e trace.Event) bool { return e.Attrs[trace.VerdictAttr] != "" && e.Seq > uint64(before) })
+	facts{"seen by api": seen + 2, "Authorization lines in one request, at most": 3, "bodies that arrived empty": 6}.hold(t, r, "naive")
+	if verdict(r, "naive") != "bad" {
+		t.Error("with many visitors nothing is wrong any more")
+	}
+	r.Stop()
+}

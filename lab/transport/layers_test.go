@@ -241,7 +241,7 @@ func TestTheCacheHasBounds(t *testing.T) {
 	}
 	st := &store{show: func(string, string) {}}
 	for i := range maxStored + 5 {
-		st.put(nil, &stored{url: fmt.Sprint(i)})
+		st.put(&stored{url: fmt.Sprint(i)})
 	}
 	if len(st.all) != maxStored {
 		t.Errorf("%d kept", len(st.all))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -67,11 +68,11 @@ func (s *stage) outage(ctx context.Context) {
 		return
 	}
 	s.api.setDown(true)
-	before := len(s.api.ours())
+	before := s.api.sums().requests
 	for range s.p.Outage {
 		s.all(ctx, wish{path: "/status", user: "alice"})
 	}
-	s.inOutage = len(s.api.ours()) - before
+	s.inOutage = s.api.sums().requests - before
 	s.api.setDown(false)
 	if sleep(ctx, s.p.Cooldown) == nil {
 		s.all(ctx, wish{path: "/status", user: "alice"})
@@ -95,6 +96,8 @@ func (s *stage) act(ctx context.Context, action string) {
 	case "up":
 		s.api.setDown(false)
 	case "ask":
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel() // as in play
 		s.all(ctx, wish{path: "/status", user: "alice"}, wish{path: "/news", user: "bob"})
 		s.facts()
 	}
@@ -105,6 +108,7 @@ type tally struct {
 	changed                  int
 	refused, refusedUp       int // by the breaker; with the server working
 	lostBodies               int // orders that failed on our side
+	failed                   int // in another way
 	wrongUser, wrongLanguage int // answers that were for another one
 	inOutage                 int
 	newsCame                 time.Time
@@ -120,10 +124,10 @@ func (t *tally) take(w wish, changed, down bool, status int, text string, err er
 		if !down {
 			t.refusedUp++
 		}
+	case err != nil && strings.Contains(err.Error(), "with Body length"): // the transport's own
+		t.lostBodies++
 	case err != nil:
-		if w.body != "" {
-			t.lostBodies++
-		}
+		t.failed++
 	case status != http.StatusOK || w.want == "" || text == w.want:
 	case w.body != "": // the server's book tells
 		return true

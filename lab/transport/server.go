@@ -35,6 +35,27 @@ type server struct {
 	mu   sync.Mutex
 	seen []exchange
 	all  int
+	ours sums
+}
+
+// sums are what the run's own client has sent. Visitors' requests are in the
+// server's list and nowhere else.
+type sums struct {
+	requests    int
+	mostLines   int // of Authorization in one request
+	withToken   int
+	emptyBodies int
+}
+
+func (s *sums) add(x exchange) {
+	s.requests++
+	s.mostLines = max(s.mostLines, len(x.authorization))
+	if len(x.authorization) > 0 {
+		s.withToken++
+	}
+	if (x.method == http.MethodPost || x.method == http.MethodPut) && len(x.body) == 0 && !x.cut {
+		s.emptyBodies++
+	}
 }
 
 // exchange is a request as the server saw it, and how it was answered.
@@ -132,6 +153,9 @@ func (s *server) remember(x exchange) {
 		s.seen = s.seen[1:]
 	}
 	s.seen = append(s.seen, x)
+	if !x.visitor {
+		s.ours.add(x)
+	}
 	s.mu.Unlock()
 	if x.visitor {
 		if s.told.Allow() {
@@ -142,14 +166,9 @@ func (s *server) remember(x exchange) {
 	s.run.Sample(trace.HTTP, s.name, "Authorization lines", float64(len(x.authorization)), "lines")
 }
 
-// ours are the requests of this run's client that are remembered.
-func (s *server) ours() (all []exchange) {
+// sums are what the run's own client has sent so far.
+func (s *server) sums() sums {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, x := range s.seen {
-		if !x.visitor {
-			all = append(all, x)
-		}
-	}
-	return all
+	return s.ours
 }

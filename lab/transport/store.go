@@ -116,7 +116,7 @@ func (st *store) find(req *http.Request) *stored {
 }
 
 // put keeps a response in the place of the one that it replaces.
-func (st *store) put(req *http.Request, s *stored) {
+func (st *store) put(s *stored) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	st.all = slices.DeleteFunc(st.all, func(old *stored) bool { return old.url == s.url && maps.Equal(old.fields, s.fields) })
