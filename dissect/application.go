@@ -28,6 +28,8 @@ func (d *dissection) application(at int, payload []byte, stream bool, src, dst u
 			c.layer.Summary = "how long the message is"
 		})
 		d.layer("DNS", "dns", at+2, end, dnsMessage)
+	case stream && looksHTTP2(payload):
+		d.http2(at, end)
 	case !stream && looksSTUN(payload):
 		d.layer("STUN", "ice", at, end, stun)
 	case !stream && looksDTLS(payload):

@@ -21,6 +21,7 @@ func TestLayersAndSummaries(t *testing.T) {
 		"ARP":  {"Ethernet ARP Padding", "who has 192.0.2.2? tell 192.0.2.1"},
 		"SYN":  {"Ethernet IPv4 TCP", "49152 → 80, SYN, 0 bytes of payload"},
 		"HTTP": {"Ethernet IPv6 TCP HTTP/1", "GET /page?x=1 HTTP/1.1"},
+		"H2":   {"Ethernet IPv4 TCP HTTP/2 preface HTTP/2 frame HTTP/2 frame", "WINDOW_UPDATE, stream 3"},
 		"DNS":  {"Ethernet IPv4 UDP DNS", "answer: A www.lab.example., no error, 1 records"},
 		"STUN": {"Ethernet IPv4 UDP STUN", "binding answer"},
 		"TLS":  {"Ethernet IPv4 TCP TLS record", "ClientHello for www.lab.example, h2 or http/1.1"},
@@ -40,6 +41,8 @@ func TestLayersAndSummaries(t *testing.T) {
 func TestValuesAndWhatTheyMean(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ frame, field, value, note string }{
+		{"H2", "INITIAL_WINDOW_SIZE", "65536", ""},
+		{"H2", "increment", "256", "bytes more"},
 		{"QUIC", "length", "20", ""},
 		{"STUN", "mapped address", "192.0.2.1:4711", "XOR"},
 		{"SYN", "checksum", "", "right"},

@@ -4,7 +4,7 @@
 //
 //	bytes ─ gopacket: which layers, where ─▶ per layer: cut fields off the bits ─▶ Packet
 //	                                    │ TCP, UDP payload
-//	                                    └▶ DNS, HTTP/1, TLS, DTLS, STUN, QUIC by what they look like
+//	                                    └▶ DNS, HTTP, TLS, DTLS, STUN, QUIC by what they look like
 //
 // One packet is all it sees. What takes more than one (relative sequence
 // numbers, retransmissions, a message that spans segments, decryption) is for

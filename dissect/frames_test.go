@@ -44,6 +44,8 @@ func frames(t testing.TB) map[string][]byte {
 	quic := append([]byte{0xc3, 0, 0, 0, 1, 8, 1, 2, 3, 4, 5, 6, 7, 8, 3, 9, 9, 9, 2, 7, 7, 0x40, 20}, bytes.Repeat([]byte{0xaa}, 20)...)
 	quic = append(quic, 0xe3, 0, 0, 0, 1, 8, 1, 2, 3, 4, 5, 6, 7, 8, 3, 9, 9, 9, 21)
 	quic = append(quic, bytes.Repeat([]byte{0xbb}, 21)...)
+	h2 := append([]byte("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), 0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 4, 0, 1, 0, 0)
+	h2 = append(h2, 0, 0, 4, 8, 0, 0, 0, 0, 3, 0, 0, 1, 0)
 	get := []byte("GET /page?x=1 HTTP/1.1\r\nHost: www.lab.example\r\nUser-Agent: a test\r\n\r\n")
 	return map[string][]byte{
 		"ARP": frame(t, &layers.Ethernet{SrcMAC: macA, DstMAC: layers.EthernetBroadcast, EthernetType: layers.EthernetTypeARP},
@@ -51,6 +53,7 @@ func frames(t testing.TB) map[string][]byte {
 				SourceHwAddress: macA, SourceProtAddress: ip4A, DstHwAddress: make([]byte, 6), DstProtAddress: ip4B}),
 		"SYN":  overIPv4(t, syn),
 		"HTTP": overIPv6(t, &layers.TCP{SrcPort: 49152, DstPort: 80, Seq: 1, Ack: 2, ACK: true, PSH: true, Window: 500}, get),
+		"H2":   overIPv4(t, &layers.TCP{SrcPort: 49152, DstPort: 8080, Seq: 1, Ack: 1, ACK: true, Window: 500}, h2...),
 		"DNS":  overIPv4(t, &layers.UDP{SrcPort: 53, DstPort: 50000}, reply...),
 		"STUN": overIPv4(t, &layers.UDP{SrcPort: 3478, DstPort: 50000}, binding.Raw...),
 		"TLS":  overIPv4(t, &layers.TCP{SrcPort: 49152, DstPort: 443, Seq: 1, Ack: 1, ACK: true, Window: 500}, clientHello(t)...),

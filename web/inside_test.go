@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -130,5 +131,30 @@ func TestLoopbackHost(t *testing.T) {
 		if loopbackHost(host) != want {
 			t.Errorf("%q: %v", host, !want)
 		}
+	}
+}
+
+func TestOneClientDoesNotTakeEveryPlace(t *testing.T) {
+	p := &places{taken: map[netip.Addr]int{}}
+	a, near, other := netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("2001:db8::2"), netip.MustParseAddr("192.0.2.1")
+	first, ok := p.take(a)
+	if _, also := p.take(near); !ok || !also {
+		t.Fatal("no place")
+	}
+	if _, ok := p.take(a); ok {
+		t.Error("a third place for one network")
+	}
+	if _, ok := p.take(other); !ok {
+		t.Error("no place for somebody else")
+	}
+	first()
+	if _, ok := p.take(a); !ok {
+		t.Error("a place that was left is not given again")
+	}
+	for i := range byte(10) {
+		p.take(netip.AddrFrom4([4]byte{192, 0, 2, 2 + i}))
+	}
+	if p.all != maxUploads {
+		t.Errorf("%d places taken of %d", p.all, maxUploads)
 	}
 }

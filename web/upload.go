@@ -7,15 +7,18 @@ import (
 	"mime"
 	"mime/multipart"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
+	"sync"
 
 	"peerlab/lab"
 )
 
 // Bounds of a form with a file. The file's own is the lab's.
 const (
-	maxUploads = 4   // read at a time
+	maxUploads = 6   // read at a time,
+	maxOfOne   = 2   // and by one client, who may be slow on purpose
 	maxParts   = 100 // fields of the form
 )
 
@@ -26,6 +29,36 @@ var errManyUploads = &failure{Status: http.StatusServiceUnavailable, Title: "Too
 // errNoUpload is for a form of the kind that has files.
 var errNoUpload = &failure{Status: http.StatusUnsupportedMediaType, Title: "This lab takes no file",
 	Detail: "Its form is sent as application/x-www-form-urlencoded."}
+
+// places are for forms with a file while they are read.
+type places struct {
+	mu    sync.Mutex
+	all   int
+	taken map[netip.Addr]int // by client: an IPv4 address, or an IPv6 /64
+}
+
+// take gives a client a place, until it leaves.
+func (p *places) take(client netip.Addr) (leave func(), ok bool) {
+	client = client.Unmap().WithZone("")
+	if wide, err := client.Prefix(64); err == nil && client.Is6() {
+		client = wide.Addr()
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.all >= maxUploads || p.taken[client] >= maxOfOne {
+		return nil, false
+	}
+	p.all++
+	p.taken[client]++
+	return func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.all--
+		if p.taken[client]--; p.taken[client] == 0 {
+			delete(p.taken, client)
+		}
+	}, true
+}
 
 // uploadAt is what file a request may bring along; nil: none.
 func (s *site) uploadAt(r *http.Request) *lab.Upload {
@@ -54,12 +87,11 @@ func (s *site) readRequest(r *http.Request, l *lab.Lab) (url.Values, *lab.File, 
 	if l.Upload == nil {
 		return nil, nil, errNoUpload
 	}
-	select {
-	case s.uploads <- struct{}{}:
-		defer func() { <-s.uploads }()
-	default:
+	leave, ok := s.uploads.take(s.ClientAddr(r))
+	if !ok {
 		return nil, nil, errManyUploads
 	}
+	defer leave()
 	values, file, err := readParts(r, l.Upload.Max)
 	var tooLarge *http.MaxBytesError
 	switch {

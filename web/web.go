@@ -87,7 +87,7 @@ type site struct {
 	Config
 	assets  assets
 	lessons map[string]*lesson.Lesson // by the slug of their lab
-	uploads chan struct{}             // a place for each that is being read
+	uploads *places
 }
 
 // New returns the handler for the whole site.
@@ -106,7 +106,7 @@ func New(cfg Config) (http.Handler, error) {
 	if err := checkVisitors(cfg.Labs); err != nil {
 		return nil, err
 	}
-	s := &site{Config: cfg, assets: assets{tree: static.Files(), hash: hash}, lessons: lessons, uploads: make(chan struct{}, maxUploads)}
+	s := &site{Config: cfg, assets: assets{tree: static.Files(), hash: hash}, lessons: lessons, uploads: &places{taken: map[netip.Addr]int{}}}
 	return s.middleware(s.routes()), nil
 }
 

@@ -164,7 +164,7 @@ func (c *capture) ends(data []byte, link dissect.LinkType) (from, to string) {
 	return c.lane(src, srcPort, within), c.lane(dst, dstPort, within)
 }
 
-const maxLanes = 8
+const maxLanes = 6
 
 // lane names one end of a packet: as the host of the run that it is, or by its
 // address, with its port if that is what tells the two ends apart.

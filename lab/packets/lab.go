@@ -18,7 +18,7 @@ var files embed.FS
 type Params struct {
 	Filter string        `lab:"filter" label:"Filter" default:"tcp port http" maxlen:"120" help:"a part of what tcpdump takes: ip ip6 tcp udp icmp, [tcp|udp] [src|dst] port N (or http, https, domain), [src|dst] host A, less N, greater N, and or not ( ); and, or: from left to right"`
 	Size   int           `lab:"size" label:"Page" default:"12" min:"1" max:"200" unit:"kB" help:"fetched once in the clear and once over TLS"`
-	Lose   int           `lab:"lose" label:"Lose on purpose" default:"4" max:"50" help:"on the link: which segment of the first page never arrives, counted from 1; 0: none"`
+	Lose   int           `lab:"lose" label:"Lose on purpose" default:"4" max:"50" help:"on the link: which segment with data from the server never arrives, counted from 1; 0: none"`
 	Keys   bool          `lab:"keys" label:"Write down the TLS keys" default:"true"`
 	Ports  string        `lab:"ports" label:"Live capture sees" oneof:"own any" help:"on the loopback: the run's own ports, or whatever passes the filter"`
 	Device string        `lab:"device" label:"Device" default:"lo" maxlen:"15" help:"of the live capture"`

@@ -28,6 +28,9 @@ func patient(ctx context.Context, d time.Duration) (context.Context, context.Can
 	return context.WithDeadline(ctx, until)
 }
 
+// forgets is when Pion takes no answer to a check any more.
+const forgets = 4 * time.Second
+
 // telling is the time that is left for that.
 const telling = 2 * time.Second
 
@@ -172,7 +175,11 @@ func (c *call) open(ctx context.Context) error {
 	if ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	c.r.Verdict(lab.Bad, "No connection within %s: given up while waiting for the %s.", time.Since(begin).Round(time.Second), c.clock.waiting())
+	why := ""
+	if rtt := 2 * c.r.Settings().Delay; rtt >= forgets {
+		why = fmt.Sprintf(" A round trip takes %s, and Pion forgets a check after %s.", rtt, forgets)
+	}
+	c.r.Verdict(lab.Bad, "No connection within %s: given up while waiting for the %s.%s", time.Since(begin).Round(time.Second), c.clock.waiting(), why)
 	c.r.Fact("opened", 0, "of 1")
 	return nil
 }

@@ -82,31 +82,40 @@ func (e *end) listen(ctx context.Context) error {
 			return nil // the call is over
 		}
 		e.heard(s)
-		if s.Description != nil && s.Description.Type == pion.SDPTypeOffer {
-			e.hold()
-		}
-		if s.Candidate != nil {
-			if err := e.pc.AddICECandidate(*s.Candidate); err != nil {
-				return fmt.Errorf("%s takes a candidate: %w", e.name, err)
-			}
-		}
-		if s.Description == nil {
-			continue
-		}
-		if err := e.pc.SetRemoteDescription(*s.Description); err != nil {
-			return fmt.Errorf("%s takes the %s: %w", e.name, s.Description.Type, err)
-		}
-		if s.Description.Type != pion.SDPTypeOffer {
-			continue
-		}
-		answer, err := e.pc.CreateAnswer(nil)
-		if err != nil {
-			return fmt.Errorf("answer: %w", err)
-		}
-		if err := e.describe(ctx, answer); err != nil {
+		switch err := e.take(ctx, s); {
+		case e.pc.SignalingState() == pion.SignalingStateClosed:
+			return nil
+		case err != nil:
 			return err
 		}
 	}
+}
+
+// take takes a candidate or a description; to an offer there is an answer.
+func (e *end) take(ctx context.Context, s signal) error {
+	if s.Candidate != nil {
+		if err := e.pc.AddICECandidate(*s.Candidate); err != nil {
+			return fmt.Errorf("%s takes a candidate: %w", e.name, err)
+		}
+	}
+	if s.Description == nil {
+		return nil
+	}
+	offer := s.Description.Type == pion.SDPTypeOffer
+	if offer {
+		e.hold()
+	}
+	if err := e.pc.SetRemoteDescription(*s.Description); err != nil {
+		return fmt.Errorf("%s takes the %s: %w", e.name, s.Description.Type, err)
+	}
+	if !offer {
+		return nil
+	}
+	answer, err := e.pc.CreateAnswer(nil)
+	if err != nil {
+		return fmt.Errorf("answer: %w", err)
+	}
+	return e.describe(ctx, answer)
 }
 
 // endregion

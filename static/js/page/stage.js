@@ -13,7 +13,7 @@ import { StateTables } from '../view/statetables.js';
 import { Verdicts } from '../view/verdicts.js';
 import { Waterfall } from '../view/waterfall.js';
 import { isCell, isLine } from '../run/lanes.js';
-import { el, must } from './dom.js';
+import { el } from './dom.js';
 import { frames } from './frames.js';
 import { shortcutsDialog } from './stagekeys.js';
 import { tabs } from './tabs.js';
@@ -121,7 +121,8 @@ export class Stage {
     const { events } = this.#player;
     if (this.#explains || !this.#views.has('document')) return;
     while (!this.#explains && this.#lookedAt < events.length) this.#explains = isLine(events[this.#lookedAt++]);
-    must('tab-document', HTMLElement).hidden = !this.#explains && this.#current !== 'document';
+    const tab = document.getElementById('tab-document');
+    if (tab) tab.hidden = !this.#explains && this.#current !== 'document';
   }
 
   /** A run that only fills a table is shown as one, unless somebody has chosen a view. */
