@@ -17,7 +17,7 @@ const (
 )
 
 // book writes a run's events into its log, within a budget of events and
-// bytes. What is over the budget is counted and left out; facts, states and
+// bytes. What is over the budget is counted and left out; facts, states, verdicts and
 // the ends of spans have a reserve, so that a run that talked too much still
 // tells its results.
 type book struct {
@@ -99,7 +99,7 @@ func (b *book) admit(e *trace.Event) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	events, bytes := b.max, b.cap
-	if e.Kind == trace.Fact || e.Kind == trace.State {
+	if e.Kind == trace.Fact || e.Kind == trace.State || e.Attrs[trace.VerdictAttr] != "" {
 		events, bytes = events+b.reserve/2, bytes+b.cap/20
 	}
 	if b.events >= events || b.bytes+size > bytes {

@@ -139,6 +139,7 @@ func TestARecordIsBoundedAndSaysSo(t *testing.T) {
 			r.Note("%s", strings.Repeat("ä", 2000))
 		}
 		r.Fact("told", 1000, "notes")
+		r.Verdict(lab.Good, "talkative")
 		end("enough")
 		return nil
 	})
@@ -151,8 +152,8 @@ func TestARecordIsBoundedAndSaysSo(t *testing.T) {
 			if len(events) > 120 || rec.Dropped() < 800 {
 				t.Errorf("%d events, %d dropped", len(events), rec.Dropped())
 			}
-			tail := events[len(events)-4:]
-			if tail[0].Kind != trace.Fact || tail[1].Text != "enough" || !strings.Contains(tail[2].Text, "left out") || tail[3].Text != "Finished." {
+			tail := events[len(events)-5:]
+			if tail[0].Kind != trace.Fact || tail[1].Text != "talkative" || tail[2].Text != "enough" || !strings.Contains(tail[3].Text, "left out") || tail[4].Text != "Finished." {
 				t.Errorf("the record ends with %+v", tail)
 			}
 			if len(events[1].Text) > 1100 {

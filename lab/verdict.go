@@ -3,6 +3,8 @@ package lab
 import (
 	"fmt"
 	"maps"
+	"strings"
+	"sync"
 
 	"peerlab/trace"
 )
@@ -24,6 +26,40 @@ func (r *Run) Verdict(tone Tone, format string, args ...any) {
 		Kind: trace.Note, Layer: trace.App, Text: fmt.Sprintf(format, args...),
 		Attrs: map[string]string{trace.VerdictAttr: string(tone)},
 	})
+}
+
+// Findings collect what a run or variant does wrong and right, case by case, for
+// its verdict. They may be added from any goroutine.
+type Findings struct {
+	mu             sync.Mutex
+	faults, merits []string
+}
+
+// Fault adds something that is wrong, as a part of a sentence.
+func (f *Findings) Fault(format string, args ...any) { f.add(&f.faults, format, args) }
+
+// Merit adds something that is right.
+func (f *Findings) Merit(format string, args ...any) { f.add(&f.merits, format, args) }
+
+func (f *Findings) add(to *[]string, format string, args []any) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	*to = append(*to, fmt.Sprintf(format, args...))
+}
+
+// Tell records them as the verdict of r, in one sentence that begins with
+// subject, which may be empty: the faults, or the merits if there are none.
+func (f *Findings) Tell(r *Run, subject string) {
+	f.mu.Lock()
+	tone, parts := Bad, f.faults
+	if len(parts) == 0 {
+		tone, parts = Good, f.merits
+	}
+	text := strings.TrimSpace(subject + " " + strings.Join(parts, "; "))
+	f.mu.Unlock()
+	if len(parts) > 0 {
+		r.Verdict(tone, "%s.", strings.ToUpper(text[:1])+text[1:])
+	}
 }
 
 // Cell records what one cell of the run's table holds now, drawn by the view Matrix:

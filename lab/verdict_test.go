@@ -2,6 +2,7 @@ package lab_test
 
 import (
 	"context"
+	"slices"
 	"testing"
 
 	"peerlab/lab"
@@ -35,5 +36,30 @@ func TestVerdictsAndCellsAreEventsLikeOthers(t *testing.T) {
 	}
 	if len(cells) != 2 || cells[0].From != "relayed/cone" || cells[0].Name != "symmetric" || cells[0].Text != "relayed 0.9 s" || cells[0].Attrs["why"] != "because" {
 		t.Errorf("cells %+v", cells)
+	}
+}
+
+func TestFindingsBecomeAVerdict(t *testing.T) {
+	l := labOf(t, func(_ context.Context, r *lab.Run) error {
+		var none, good, bad lab.Findings
+		none.Tell(r, "")
+		good.Merit("it is %s", "quick")
+		good.Tell(r, "")
+		bad.Merit("is quick")
+		bad.Fault("forgets %s", lab.Plural(2, "socket"))
+		bad.Fault("loses %s", lab.Plural(1, "byte"))
+		bad.Tell(r, "the naive one")
+		return nil
+	})
+	rec := start(t, newRunner(t, lab.Config{Labs: []*lab.Lab{l}}), "echo", nil)
+	wantOutcome(t, rec, lab.Finished, "")
+	var got []string
+	for _, e := range rec.Log.Events() {
+		if tone := e.Attrs[trace.VerdictAttr]; tone != "" {
+			got = append(got, tone+": "+e.Text)
+		}
+	}
+	if want := []string{"good: It is quick.", "bad: The naive one forgets 2 sockets; loses 1 byte."}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
 	}
 }

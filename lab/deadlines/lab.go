@@ -35,6 +35,14 @@ func (p *Params) Validate() error {
 	return nil
 }
 
+// trip is a round trip of the run's link, at most; 0 on the loopback.
+func trip(r *lab.Run) time.Duration {
+	if r.Network() == lab.Loopback {
+		return 0
+	}
+	return 2 * (r.Settings().Delay + r.Settings().Jitter)
+}
+
 // drip is the action, and the part that it plays again.
 const drip = "drip"
 

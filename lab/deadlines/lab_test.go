@@ -136,6 +136,13 @@ func TestFewSlowClientsLeavePlaces(t *testing.T) {
 		r := labtest.Run(t, theLab(t), "show=drip&deadline=150&drips=2&places=4&polite=2&stay=0")
 		between(t, r, "naive", "polite requests answered", 2, 2)
 		verdicts(t, r, map[string]lab.Tone{"naive": lab.Good})
+		r = labtest.Run(t, theLab(t), "show=drip&deadline=100&pace=1000&polite=1&stay=0") // a byte that is late
+		between(t, r, "idle", "slow clients cut off", 1, 1000)
+		if r.Count(func(e trace.Event) bool {
+			return e.From == "idle" && strings.HasPrefix(e.Text, "A deadline for each Read:")
+		}) != 1 {
+			t.Error("nothing is said of an idle deadline that falls due")
+		}
 	})
 }
 

@@ -16,7 +16,7 @@ import (
 	"peerlab/trace"
 )
 
-// patience of a polite client, in deadlines.
+// patience of a polite client, in deadlines, beside two round trips.
 const patience = 3
 
 // siege is one server whose places slow clients take, while polite ones ask.
@@ -30,6 +30,7 @@ type siege struct {
 	places map[net.Conn]time.Time // taken since
 	full   chan struct{}          // not nil: closed when all are taken
 	held   time.Duration          // the longest that one was
+	filled bool                   // all were taken before polite clients came
 	cut    int                    // slow clients that were cut off
 
 	answered, asked int           // polite requests of the last time
@@ -103,7 +104,7 @@ func withstand(ctx context.Context, r *lab.Run, sieges []*siege) error {
 func (s *siege) withstand(ctx context.Context) error {
 	full := make(chan struct{})
 	s.mu.Lock()
-	s.full, s.held, s.cut = full, 0, 0
+	s.full, s.held, s.cut, s.filled = full, 0, 0, false
 	s.mu.Unlock()
 	theirs, enough := context.WithCancel(ctx)
 	defer enough()
@@ -111,7 +112,8 @@ func (s *siege) withstand(ctx context.Context) error {
 		defer enough()
 		select {
 		case <-full:
-		case <-time.After(2 * s.p.Deadline): // they are too few to fill it
+			s.filled = true
+		case <-time.After(2*s.p.Deadline + 2*trip(s.run)): // they are too few to fill it
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -154,7 +156,7 @@ func (s *siege) polite(ctx context.Context) error {
 }
 
 func (s *siege) get(ctx context.Context) (status string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, patience*s.p.Deadline)
+	ctx, cancel := context.WithTimeout(ctx, patience*s.p.Deadline+2*trip(s.run))
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://server/", nil)
 	if err != nil {

@@ -54,6 +54,7 @@ type outcome struct {
 	took time.Duration // until it ended
 	with string        // how it ended
 	then string        // what was still possible
+	more map[string]string
 }
 
 // measure does all experiments, one after another.
@@ -90,7 +91,7 @@ func (s *sockets) try(ctx context.Context, e experiment) error {
 	}
 	s.run.Cell(e.name, "ended after", fmt.Sprintf("%.0f ms", lab.Milliseconds(o.took)), nil)
 	s.run.Cell(e.name, "with", o.with, nil)
-	s.run.Cell(e.name, "and then", o.then, nil)
+	s.run.Cell(e.name, "and then", o.then, o.more)
 	s.run.Fact(e.name, lab.Milliseconds(o.took), "ms")
 	return nil
 }
@@ -135,15 +136,22 @@ func (s *sockets) read(ctx context.Context, c, peer net.Conn) (o outcome, err er
 		return o, err
 	}
 	s.run.Message(trace.App, server, client, "late", "5 bytes")
-	n, err := readWithin(c, buf, 20*s.p.Deadline)
+	n, err := readWithin(c, buf, long)
 	if err != nil {
 		return o, fmt.Errorf("read with a new deadline: %w", err)
 	}
 	s.run.Fact("a second Read without a new deadline", lab.Milliseconds(atOnce), "ms")
 	s.run.Fact("read after a new deadline was set", float64(n), "bytes")
-	o.then = fmt.Sprintf("Read again: %s in %.1f ms. Write: ok. New deadline: the late %d bytes", ending(again), lab.Milliseconds(atOnce), n)
+	o.then = fmt.Sprintf("the late %d bytes, with a new deadline", n)
+	o.more = map[string]string{
+		"another Read": fmt.Sprintf("%s, in %.1f ms", ending(again), lab.Milliseconds(atOnce)),
+		"a Write":      "as ever",
+	}
 	return o, nil
 }
+
+// long is for what will come, if the link lets it.
+const long = 30 * time.Second
 
 // message is more than the buffers between two sockets hold.
 const message = 8 << 20
@@ -165,7 +173,7 @@ func (s *sockets) write(ctx context.Context, c, peer net.Conn) (o outcome, err e
 		got, err = io.Copy(io.Discard, peer)
 		return err
 	}, func(context.Context) error {
-		_, err := writeWithin(c, []byte("next"), 20*s.p.Deadline)
+		_, err := writeWithin(c, []byte("next"), long)
 		c.Close()
 		return err
 	})
@@ -173,7 +181,8 @@ func (s *sockets) write(ctx context.Context, c, peer net.Conn) (o outcome, err e
 		return o, fmt.Errorf("write with a new deadline: %w", err)
 	}
 	s.run.Fact("received by who did not read, in the end", float64(got), "bytes")
-	o.then = fmt.Sprintf("the peer gets %d of %d bytes, and the next message right after them", got-4, message)
+	o.then = fmt.Sprintf("%d of %d bytes get there", got-4, message)
+	o.more = map[string]string{"the next message": "comes right after them"}
 	return o, nil
 }
 
@@ -193,7 +202,10 @@ func (s *sockets) both(ctx context.Context, c, peer net.Conn) (o outcome, err er
 		return nil
 	})
 	o.took = time.Since(began)
-	o.with = "Read: " + ending(reading) + ". Write: " + ending(writing)
+	o.with = ending(reading)
+	if ending(writing) != o.with {
+		o.with += " (Read), " + ending(writing) + " (Write)"
+	}
 	o.then = "as each of them"
 	return o, err
 }
@@ -257,7 +269,7 @@ func (s *sockets) obey(ctx context.Context, c, peer net.Conn) (outcome, error) {
 	if err != nil {
 		return o, err
 	}
-	n, err := readWithin(c, make([]byte, 64), 20*s.p.Deadline)
+	n, err := readWithin(c, make([]byte, 64), long)
 	o.then = fmt.Sprintf("Read again: %d bytes, none lost", n)
 	return o, err
 }

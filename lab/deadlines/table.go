@@ -30,7 +30,7 @@ var columns = []column{
 	{"IdleTimeout", func(s *http.Server, d time.Duration) { s.IdleTimeout = d }},
 }
 
-// watched is how long a case is looked at, in deadlines; slowWork is how long
+// watched is how long a case is looked at, in deadlines and beside two round trips; slowWork is how long
 // a slow handler takes.
 const (
 	watched  = 3
@@ -40,10 +40,11 @@ const (
 // table measures every timeout of http.Server against everything that a client
 // can be slow at.
 type table struct {
-	run  *lab.Run
-	p    Params
-	host *lab.Host       // of the client
-	over <-chan struct{} // closed when the run is over
+	run   *lab.Run
+	p     Params
+	host  *lab.Host       // of the client
+	over  <-chan struct{} // closed when the run is over
+	watch time.Duration   // how long a case is looked at
 
 	mu    sync.Mutex
 	conns map[string]*seen // by column and address of the client
@@ -59,7 +60,7 @@ type seen struct {
 }
 
 func openTable(ctx context.Context, r *lab.Run, p Params) (*table, error) {
-	t := &table{run: r, p: p, over: ctx.Done(), conns: map[string]*seen{}, ended: map[string]int{}}
+	t := &table{run: r, p: p, over: ctx.Done(), watch: watched*p.Deadline + 2*trip(r), conns: map[string]*seen{}, ended: map[string]int{}}
 	var err error
 	if t.host, err = r.Host(client); err != nil {
 		return nil, err
@@ -70,8 +71,7 @@ func openTable(ctx context.Context, r *lab.Run, p Params) (*table, error) {
 			return nil, err
 		}
 		srv := &http.Server{Handler: t.handler(col), ConnState: func(c net.Conn, now http.ConnState) {
-			if now == http.StateClosed {
-				s := t.seen(col, c.RemoteAddr())
+			if s := t.seen(col, c.RemoteAddr()); s != nil && now == http.StateClosed {
 				s.once.Do(func() { close(s.closed) })
 			}
 		}}
@@ -81,8 +81,12 @@ func openTable(ctx context.Context, r *lab.Run, p Params) (*table, error) {
 	return t, nil
 }
 
-// seen finds what is known of the connection from that address.
+// seen finds what is known of the connection from that address; nil if it is
+// from outside.
 func (t *table) seen(col column, from net.Addr) *seen {
+	if t.run.HostOf(from) == "" {
+		return nil
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	key := col.name + " " + from.String()
@@ -108,7 +112,11 @@ func (t *table) handler(col column) http.Handler {
 		if err != nil {
 			return
 		}
-		s, began, told := t.seen(col, addr), time.Now(), "its context did not end meanwhile"
+		s := t.seen(col, addr)
+		if s == nil {
+			return
+		}
+		began, told := time.Now(), "its context did not end meanwhile"
 		select { // as most handlers, it does not look at its context
 		case <-time.After(slowWork * t.p.Deadline):
 		case <-t.over:
@@ -176,7 +184,7 @@ func (t *table) try(ctx context.Context, c kase, col column) error {
 	s := t.seen(col, conn.LocalAddr())
 	t.run.Cell(c.name, col.name, "…", nil)
 	end := t.run.Begin(trace.HTTP, client, c.name+", "+col.name)
-	theirs, cancel := context.WithTimeout(ctx, watched*t.p.Deadline)
+	theirs, cancel := context.WithTimeout(ctx, t.watch)
 	defer cancel()
 	began := time.Now()
 	answers := make(chan answer, 1)
@@ -235,7 +243,7 @@ func (t *table) tell(c kase, col column, s *seen, got answer, closed time.Durati
 	case closed > 0:
 		what = fmt.Sprintf("closed after %.0f ms", lab.Milliseconds(closed))
 	default:
-		what = fmt.Sprintf("open after %.0f ms", lab.Milliseconds(watched*t.p.Deadline))
+		what = fmt.Sprintf("open after %.0f ms", lab.Milliseconds(t.watch))
 		if col.name == columns[0].name {
 			t.open++
 		}

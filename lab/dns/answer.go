@@ -21,6 +21,10 @@ func (z *zone) answer(m *dns.Msg, q dns.Question, secure bool) {
 		seen[dns.CanonicalName(name)] = true
 		owner := z.owner(name)
 		sets := z.sets[owner]
+		if q.Qtype == dns.TypeANY && len(sets) > 0 {
+			m.Answer = append(m.Answer, minimal(q.Name))
+			return
+		}
 		if set := sets[q.Qtype]; set != nil {
 			z.add(m, name, owner, set, secure)
 			return
@@ -50,6 +54,12 @@ func (z *zone) owner(name string) string {
 }
 
 // endregion
+
+// minimal answers a question for everything there is at a name, which would be
+// much, with next to nothing (RFC 8482 section 4.2).
+func minimal(name string) dns.RR {
+	return &dns.HINFO{Hdr: dns.RR_Header{Name: name, Rrtype: dns.TypeHINFO, Class: dns.ClassINET, Ttl: 60}, Cpu: "RFC8482"}
+}
 
 func (z *zone) exists(name string) bool { return z.sets[name] != nil || z.above[name] }
 

@@ -69,7 +69,7 @@ func (t *twin) lookMoving(ctx context.Context) (old bool, err error) {
 		got = a.String()
 	}
 	source := "from the server"
-	if cached {
+	if cached && len(m.Answer) > 0 { // the naive one keeps whatever it was sent
 		source = fmt.Sprintf("from the cache, which says %d s", m.Answer[0].Header().Ttl)
 	}
 	t.run.State(trace.DNS, clientName, movingName, got+" "+source)

@@ -32,7 +32,7 @@ type Params struct {
 	Forged    int           `lab:"forged" label:"Forged answers" default:"40" max:"400" unit:"datagrams" help:"sent to each resolver before the real one"`
 	Address   string        `lab:"address" label:"Address" default:"192.0.2.66" maxlen:"45" help:"whose name is to be verified, of 192.0.2.0/24"`
 	Real      string        `lab:"real" label:"A real name" maxlen:"253" help:"looked up by package net as this machine is set up, and on the loopback network only"`
-	Wait      time.Duration `lab:"wait" label:"Patience" default:"1000" min:"50" max:"5000" unit:"ms" help:"for an answer by UDP"`
+	Wait      time.Duration `lab:"wait" label:"Patience" default:"1000" min:"50" max:"5000" unit:"ms" help:"for an answer by UDP, beside a round trip of the link"`
 	Tries     int           `lab:"tries" label:"Tries" default:"3" min:"1" max:"5" unit:"questions" help:"of the careful resolver, if no answer comes"`
 	Stay      time.Duration `lab:"stay" label:"Stay open" default:"15" max:"300" unit:"s" help:"for your own dig, when all is done"`
 }
@@ -135,6 +135,9 @@ func run(ctx context.Context, p Params, r *lab.Run) error {
 	if r.Network() == lab.Link && p.Real != "" {
 		return errReal
 	}
+	if r.Network() == lab.Link {
+		p.Wait += 2 * (r.Settings().Delay + r.Settings().Jitter)
+	}
 	s, err := open(r, p)
 	if err != nil {
 		return err
@@ -160,7 +163,8 @@ func run(ctx context.Context, p Params, r *lab.Run) error {
 			r.Note("%s: %v.", part.name, err) // on a link that loses much, a result
 		}
 	}
-	s.naive.verdict()
-	s.careful.verdict()
+	for _, t := range []*twin{s.naive, s.careful} {
+		t.told.Tell(t.run, "The "+t.name+" resolver")
+	}
 	return s.stay(ctx)
 }

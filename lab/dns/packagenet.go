@@ -102,7 +102,7 @@ func (s *stage) packageNet(ctx context.Context) error {
 	lookup("texts of big.lab.test", func(ctx context.Context) (string, error) {
 		got, err := r.LookupTXT(ctx, bigName)
 		run.Fact("package net: texts of 24", float64(len(got)), "texts")
-		return plural(len(got), "text"), err
+		return lab.Plural(len(got), "text"), err
 	})
 	_, tcp = n.dials()
 	run.Fact("package net: connections by TCP", float64(tcp), "connections")

@@ -41,14 +41,7 @@ func outcome(m *dns.Msg) string {
 	case len(m.Answer) == 0:
 		return "NODATA"
 	}
-	return plural(len(m.Answer), "record")
-}
-
-func plural(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return strconv.Itoa(n) + " " + what + "s"
+	return lab.Plural(len(m.Answer), "record")
 }
 
 // about is a message in one line.

@@ -59,6 +59,9 @@ func TestAnswers(t *testing.T) {
 		{"ring-a.lab.test.", dns.TypeA, dns.RcodeSuccess, []string{"CNAME", "CNAME"}, false},
 		{"66.2.0.192.in-addr.arpa.", dns.TypePTR, dns.RcodeSuccess, []string{"PTR"}, false},
 		{"lab.test.", dns.TypeANY, dns.RcodeSuccess, []string{"HINFO"}, false},
+		{"nowhere.lab.test.", dns.TypeANY, dns.RcodeNameError, nil, true},
+		{"office.lab.test.", dns.TypeANY, dns.RcodeSuccess, nil, true},
+		{"example.com.", dns.TypeANY, dns.RcodeRefused, nil, false},
 		{"example.com.", dns.TypeA, dns.RcodeRefused, nil, false},
 		{"xlab.test.", dns.TypeA, dns.RcodeRefused, nil, false},
 		{"lab.test.", dns.TypeAXFR, dns.RcodeSuccess, nil, true}, // no transfers: it has no such record
@@ -133,6 +136,14 @@ func TestEveryAnswerOfTheZoneIsProven(t *testing.T) {
 	}
 	if m := ask("nowhere."+domain, dns.TypeA); deniedBy(m.Ns, "host."+domain) == nil {
 		t.Error("the proof for nowhere denies host as well")
+	}
+	// A wildcard answers for x.any: that there is none further up proves nothing.
+	forged := slices.Concat(z.sets["*.any."+domain][dns.TypeNSEC], z.sets[domain][dns.TypeNSEC])
+	if gap(forged, "x.any."+domain) == nil || gap(forged, "*."+domain) == nil {
+		t.Fatal("the records are not those the test is about")
+	}
+	if deniedBy(forged, "x.any."+domain) == nil {
+		t.Error("a name that a wildcard stands for is denied")
 	}
 	other, err := newForward(time.Second)
 	if err != nil {

@@ -60,10 +60,6 @@ func (s *server) names() *zone { return s.zones[0] }
 
 // ask finds the zone for a question.
 func (s *server) ask(m *dns.Msg, q dns.Question, secure bool) {
-	if q.Qtype == dns.TypeANY { // all there is would be much: RFC 8482
-		m.Answer = append(m.Answer, &dns.HINFO{Hdr: dns.RR_Header{Name: q.Name, Rrtype: dns.TypeHINFO, Class: dns.ClassINET, Ttl: 60}, Cpu: "RFC8482"})
-		return
-	}
 	for _, z := range s.zones {
 		if q.Qclass == dns.ClassINET && dns.IsSubDomain(z.origin, q.Name) {
 			z.answer(m, q, secure)

@@ -139,29 +139,34 @@ func trusted(keys []dns.RR, anchor *dns.DS) *dns.DNSKEY {
 }
 
 // deniedBy tells whether NSEC records prove that a name does not exist, and
-// that no wildcard stands in for it (RFC 4035 section 5.4).
+// that no wildcard stands in for it (RFC 4035 section 5.4). That would be right
+// below the closest name above that exists, which one of the two names around
+// the gap lies below, or is.
 func deniedBy(records []dns.RR, name string) error {
-	if !gap(records, name) {
+	around := gap(records, name)
+	if around == nil {
 		return errNoGap
 	}
-	for above := parent(name); above != "."; above = parent(above) {
-		if gap(records, "*."+above) {
-			return nil
-		}
+	above := parent(name)
+	for !dns.IsSubDomain(above, around.Hdr.Name) && !dns.IsSubDomain(above, around.NextDomain) {
+		above = parent(above)
 	}
-	return errNoGap
+	if gap(records, "*."+above) == nil {
+		return errNoGap
+	}
+	return nil
 }
 
-// gap tells whether a name lies between the two of an NSEC record, where there
-// is nothing. After the last name comes the first.
-func gap(records []dns.RR, name string) bool {
+// gap finds the NSEC record of two names between which a name would lie, where
+// there is nothing. After the last name comes the first.
+func gap(records []dns.RR, name string) *dns.NSEC {
 	for _, rr := range records {
 		if nsec, ok := rr.(*dns.NSEC); ok && compareNames(nsec.Hdr.Name, name) < 0 &&
 			(compareNames(name, nsec.NextDomain) < 0 || compareNames(nsec.NextDomain, nsec.Hdr.Name) <= 0) {
-			return true
+			return nsec
 		}
 	}
-	return false
+	return nil
 }
 
 // endregion

@@ -5,8 +5,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net"
-	"strings"
-	"sync"
 	"time"
 
 	"github.com/miekg/dns"
@@ -39,9 +37,7 @@ type twin struct {
 	client   *lab.Host
 	resolver resolver
 	forger   *forger
-
-	mu             sync.Mutex
-	faults, merits []string
+	told     lab.Findings
 }
 
 func open(r *lab.Run, p Params) (*stage, error) {
@@ -114,14 +110,12 @@ func (s *stage) both(ctx context.Context, what string, do func(context.Context, 
 // goes on after "The careful resolver".
 func (t *twin) cell(what string, good bool, format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
-	t.mu.Lock()
 	if good {
-		t.merits = append(t.merits, text)
+		t.told.Merit("%s", text)
 	} else {
-		t.faults = append(t.faults, text)
+		t.told.Fault("%s", text)
 		text = "failed (" + text + ")"
 	}
-	t.mu.Unlock()
 	t.grid.Cell(what, t.name, text, nil)
 }
 
@@ -132,20 +126,6 @@ func (s *stage) facts() {
 		t.run.Fact("questions sent", float64(n.sent), "questions")
 		t.run.Fact("questions sent again", float64(n.again), "questions")
 		t.run.Fact("answers from the cache", float64(n.cached), "answers")
-	}
-}
-
-// verdict says what each twin's cases come to.
-func (t *twin) verdict() {
-	t.mu.Lock()
-	tone, what := lab.Good, t.merits
-	if len(t.faults) > 0 {
-		tone, what = lab.Bad, t.faults
-	}
-	text := strings.Join(what, "; ")
-	t.mu.Unlock()
-	if text != "" {
-		t.run.Verdict(tone, "The %s resolver %s.", t.name, text)
 	}
 }
 

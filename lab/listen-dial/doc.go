@@ -8,10 +8,10 @@
 //	  reset                 time-wait    a connection for each request
 //	                        dial         addresses in turn, or raced
 //
-// A watcher (watch.go) lists sockets every few milliseconds: the kernel's table on the
+// A watcher (watch.go) lists sockets (table.go) every few milliseconds: the kernel's table on the
 // loopback, where TIME-WAIT and sockets without an owner are in it too, and the emulated
 // hosts' own on the link. What it has not seen is not told.
 //
 // On the link the delay makes every state last. On the loopback they are over
-// before anybody can look, unless something holds them up: hold.go.
+// before anybody can look, unless something holds them up: hold_linux.go.
 package listendial

@@ -11,9 +11,6 @@ import (
 	"peerlab/trace"
 )
 
-// maxRequest bounds a request of anybody, in bytes.
-const maxRequest = 1 << 20
-
 // region counting
 
 // counting is a server whose request ends where the client's half of the
@@ -21,11 +18,11 @@ const maxRequest = 1 << 20
 func counting(answer int) func(net.Conn) {
 	return func(c net.Conn) {
 		defer c.Close()
-		request, err := io.ReadAll(io.LimitReader(c, maxRequest))
+		request, err := io.Copy(io.Discard, c)
 		if err != nil {
 			return
 		}
-		text := fmt.Appendf(nil, "%d bytes. ", len(request))
+		text := fmt.Appendf(nil, "%d bytes. ", request)
 		c.Write(append(text, bytes.Repeat([]byte{'.'}, max(0, answer-len(text)))...))
 	}
 }
@@ -42,11 +39,12 @@ func closeWhenDone(c net.Conn, request []byte, spawn func(func())) (answer []byt
 		defer close(done)
 		answer, err = io.ReadAll(c)
 	})
-	if _, err := c.Write(request); err != nil {
-		return nil, fmt.Errorf("send the request: %w", err)
-	}
+	_, failed := c.Write(request)
 	c.Close() // both halves, and the Read too
 	<-done
+	if failed != nil {
+		return nil, fmt.Errorf("send the request: %w", failed)
+	}
 	return answer, err
 }
 
@@ -92,10 +90,13 @@ func (s *stage) halfClosed(ctx context.Context) error {
 	s.run.Message(trace.App, server, client, fmt.Sprintf("%d bytes of the answer", len(answer)), why)
 	s.run.Fact("bytes of the answer", float64(len(answer)), "bytes")
 	s.run.Fact("bytes of the answer missing", float64(s.p.Answer<<10-len(answer)), "bytes")
-	if len(answer) < s.p.Answer<<10 {
-		s.told.fault("the answer was lost, as the client had closed the half it comes by (%s)", why)
-	} else {
-		s.told.merit("the whole answer came")
+	switch {
+	case len(answer) == s.p.Answer<<10:
+		s.told.Merit("the whole answer came")
+	case errors.Is(err, net.ErrClosed):
+		s.told.Fault("the answer was lost, as the client had closed the half it comes by (%s)", why)
+	default:
+		s.told.Fault("%d bytes of the answer came (%s)", len(answer), why)
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 
+	"peerlab/lab"
 	"peerlab/trace"
 )
 
@@ -52,7 +53,7 @@ func (s *stage) abandoned(ctx context.Context) error {
 			return fmt.Errorf("close: %w", err)
 		}
 	}
-	s.run.Message(trace.App, client, server, fmt.Sprintf("%d clients came and went", s.p.Clients), "each closed its socket")
+	s.run.Message(trace.App, client, server, lab.Plural(s.p.Clients, "client")+" came and went", "each closed its socket")
 	// What is still there once every client has closed stays there.
 	s.watch.until(ctx, s.settle, func() bool {
 		return s.watch.count(server, "", port) == s.watch.count(server, closeWait, port) && s.watch.count(client, established, port) == 0 &&
@@ -66,9 +67,9 @@ func (s *stage) abandoned(ctx context.Context) error {
 	s.run.Fact("left in CLOSE-WAIT at the server", float64(left), "sockets")
 	s.run.Fact("left in FIN-WAIT2 at the clients", float64(s.watch.count(client, finWait2, port)), "sockets")
 	if left > 0 {
-		s.told.fault("%d sockets stay in CLOSE-WAIT, as the server never closed them", left)
+		s.told.Fault("%s left in CLOSE-WAIT, as the server never closed what its clients had closed", lab.Plural(left, "socket"))
 	} else {
-		s.told.merit("no socket stays in CLOSE-WAIT")
+		s.told.Merit("no socket stays in CLOSE-WAIT")
 	}
 	return nil
 }

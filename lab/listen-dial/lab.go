@@ -12,7 +12,7 @@ import (
 	"peerlab/netsim"
 )
 
-//go:embed lab.md watch.go hold_linux.go below.go walk.go handlers.go requests.go half.go eyeballs.go
+//go:embed lab.md table.go hold_linux.go below.go walk.go handlers.go requests.go half.go eyeballs.go
 var files embed.FS
 
 // Params are what can be asked of a run.
@@ -22,7 +22,7 @@ type Params struct {
 	Answer   int           `lab:"answer" label:"Answer" default:"20" min:"1" max:"200" unit:"KB" help:"in the scene half-close"`
 	Backlog  int           `lab:"backlog" label:"Backlog" default:"2" min:"1" max:"10" unit:"connections" help:"that wait to be accepted by a listener nobody accepts at"`
 	Stagger  time.Duration `lab:"stagger" label:"Stagger" default:"250" min:"10" max:"2000" unit:"ms" help:"the head start of an address before the next one is tried, too"`
-	Patience time.Duration `lab:"patience" label:"Patience" default:"1500" min:"200" max:"10000" unit:"ms" help:"with an address that does not answer; without any it would be 127 s"`
+	Patience time.Duration `lab:"patience" label:"Patience" default:"1500" min:"200" max:"10000" unit:"ms" help:"with an address that does not answer; without any it would be two minutes"`
 	TimeWait time.Duration `lab:"timewait" label:"TIME-WAIT" default:"2" min:"1" max:"60" unit:"s" help:"on the link; the kernel's is 60 s"`
 	Stay     time.Duration `lab:"stay" label:"Stay open" default:"20" max:"300" unit:"s" help:"for you, when the scenes are over"`
 }
@@ -61,8 +61,9 @@ type stage struct {
 	watch  *watcher
 	client *lab.Host
 	server *lab.Host
+	trip   time.Duration // a round trip of the link, at most; 0 on the loopback
 	settle time.Duration // what a change takes to be seen, at most
-	told   verdict
+	told   lab.Findings
 }
 
 // run is one run of the lab: the walk and both programs, side by side.
@@ -119,7 +120,8 @@ func open(r *lab.Run, p Params, name string) (s *stage, err error) {
 	s = &stage{name: name, p: p, table: r, settle: 3 * time.Second}
 	if r.Network() == lab.Link {
 		s.run = r.VariantOnLink(name, lab.Emulation{Link: r.Settings().Link(), TCP: netsim.TCP{TimeWait: p.TimeWait}})
-		s.settle += 6 * (r.Settings().Delay + r.Settings().Jitter)
+		s.trip = 2 * (r.Settings().Delay + r.Settings().Jitter)
+		s.settle += 3 * s.trip
 	} else {
 		s.run = r.Variant(name)
 	}
@@ -142,7 +144,7 @@ func (s *stage) play(ctx context.Context, scenes []func(*stage, context.Context)
 			return ctx.Err()
 		}
 	}
-	s.told.tell(s.run)
+	s.told.Tell(s.run, "")
 	s.watch.rest()
 	return nil
 }

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// closing counts that it was closed.
+// fakeConn counts that it was closed.
 type fakeConn struct {
 	net.Conn
 	closed *atomic.Int32
@@ -99,6 +99,14 @@ func TestRaceEndsWithItsContext(t *testing.T) {
 		dial := fakeDialer(map[string]time.Duration{"a": -1, "b": -1}, nil, &closed, func(string) {})
 		if _, err := race(ctx, dial, []string{"a", "b"}, time.Millisecond, func(f func()) { go f() }); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("ended with %v", err)
+		}
+	})
+}
+
+func TestRaceOfNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		if _, err := race(t.Context(), nil, nil, time.Second, nil); !errors.Is(err, errNoAddress) {
+			t.Errorf("without an address: %v", err)
 		}
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 
+	"peerlab/lab"
 	"peerlab/trace"
 )
 
@@ -73,9 +74,9 @@ func (s *stage) requests(ctx context.Context) error {
 	}
 	s.run.Fact("in TIME-WAIT at the client", float64(most), "sockets")
 	if most > 1 {
-		s.told.fault("%d requests left %d ports in TIME-WAIT", s.p.Clients, most)
+		s.told.Fault("%s left %d ports in TIME-WAIT at a time", lab.Plural(s.p.Clients, "request"), most)
 	} else {
-		s.told.merit("%d requests left one port in TIME-WAIT", s.p.Clients)
+		s.told.Merit("%s left %s in TIME-WAIT", lab.Plural(s.p.Clients, "request"), lab.Plural(most, "port"))
 	}
 	return nil
 }

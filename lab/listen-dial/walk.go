@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -50,9 +51,9 @@ func (s *stage) inOrder(ctx context.Context, l net.Listener) error {
 		return err
 	}
 	defer c.Close()
-	peer, err := l.Accept()
+	peer, err := s.accept(l)
 	if err != nil {
-		return fmt.Errorf("accept: %w", err)
+		return err
 	}
 	defer peer.Close()
 	s.see(ctx, client, orderly, established)
@@ -155,11 +156,26 @@ func (s *stage) pair(ctx context.Context, l net.Listener) (c, peer net.Conn, err
 	if c, err = s.client.DialContext(ctx, "tcp", server+":7"); err != nil {
 		return nil, nil, err
 	}
-	if peer, err = l.Accept(); err != nil {
+	if peer, err = s.accept(l); err != nil {
 		c.Close()
-		return nil, nil, fmt.Errorf("accept: %w", err)
+		return nil, nil, err
 	}
 	return c, peer, nil
+}
+
+// accept takes the next connection of the client. Who comes from outside meanwhile
+// is sent away.
+func (s *stage) accept(l net.Listener) (net.Conn, error) {
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return nil, fmt.Errorf("accept: %w", err)
+		}
+		if s.run.HostOf(c.RemoteAddr()) == client {
+			return c, nil
+		}
+		c.Close()
+	}
 }
 
 // holdUp makes the next FIN wait: on the loopback, by full buffers. On the link
@@ -236,9 +252,9 @@ func (s *stage) block(ctx context.Context, l net.Listener) (unblock func() error
 		if err := deferAccept(belowListener(l), 10); err != nil {
 			return fmt.Errorf("TCP_DEFER_ACCEPT: %w", err)
 		}
-		other, err := l.Accept()
+		other, err := s.accept(l)
 		if err != nil {
-			return fmt.Errorf("accept: %w", err)
+			return err
 		}
 		if err := errors.Join(abort(filler), other.Close(), limit(l, 16)); err != nil {
 			return fmt.Errorf("make room for another connection: %w", err)
@@ -302,9 +318,9 @@ func (s *stage) seen(ctx context.Context) error {
 	took := seen[timeWait][client]
 	w.mu.Unlock()
 	if slices.Equal(missed, []string{closed}) || len(missed) == 0 {
-		s.told.merit("every state was seen that a connection can be in")
+		s.told.Merit("every state was seen that a connection can be in")
 	} else if !w.blind() {
-		s.told.fault("not all states were seen: %v passed too quickly", missed)
+		s.told.Fault("not all states were seen: %s did not come about, or passed too quickly", strings.Join(missed, ", "))
 	}
 	s.run.Fact("states seen", float64(count), "of 11")
 	if s.run.Network() == lab.Link {

@@ -5,45 +5,13 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"peerlab/lab"
-	"peerlab/procnet"
 	"peerlab/trace"
 )
-
-// Hosts, and so lanes.
-const (
-	client = "client"
-	server = "server"
-)
-
-// States, in the order of the walk.
-const (
-	listening   = "LISTEN"
-	synSent     = "SYN-SENT"
-	synReceived = "SYN-RCVD"
-	established = "ESTABLISHED"
-	finWait1    = "FIN-WAIT1"
-	finWait2    = "FIN-WAIT2"
-	closeWait   = "CLOSE-WAIT"
-	lastAck     = "LAST-ACK"
-	closing     = "CLOSING"
-	timeWait    = "TIME-WAIT"
-	closed      = "CLOSED" // nothing is listed
-)
-
-// states are the eleven of RFC 9293.
-var states = []string{listening, synSent, synReceived, established, finWait1, finWait2, closeWait, lastAck, closing, timeWait, closed}
-
-// end is one end of a connection, or a listener: then client is 0.
-type end struct {
-	lane           string
-	client, server uint16 // ports
-}
 
 // watcher sees the sockets of one variant, and what becomes of them.
 type watcher struct {
@@ -54,16 +22,16 @@ type watcher struct {
 	resting atomic.Bool
 	looking sync.Mutex // held while sockets are listed and compared; before mu
 
-	mu      sync.Mutex
-	ports   map[uint16]bool // of the variant's listeners, on the loopback
-	ignored map[uint16]bool // ports of clients
-	name    string          // of the connections that begin now
-	now     map[end]*socket
-	seen    map[string]map[string]time.Duration // by state and lane, the longest
-	counts  map[string]int                      // by lane and state
-	changed chan struct{}                       // closed at the next change
-	again   uint64                              // the most SYNs of one connection that were repeated
-	err     error
+	mu        sync.Mutex
+	listeners map[netip.AddrPort]bool // of the variant
+	ignored   map[uint16]bool         // ports of clients
+	name      string                  // of the connections that begin now
+	now       map[end]*socket
+	seen      map[string]map[string]time.Duration // by state and lane, the longest
+	counts    map[string]int                      // by lane and state
+	changed   chan struct{}                       // closed at the next change
+	again     uint64                              // the most SYNs of one connection that were repeated
+	err       error
 }
 
 // socket is what is known of an end.
@@ -76,7 +44,7 @@ type socket struct {
 // watch begins to look at the sockets of two hosts.
 func watch(r *lab.Run, c, s *lab.Host, each bool) *watcher {
 	w := &watcher{
-		run: r, each: each, ports: map[uint16]bool{}, ignored: map[uint16]bool{}, now: map[end]*socket{},
+		run: r, each: each, listeners: map[netip.AddrPort]bool{}, ignored: map[uint16]bool{}, now: map[end]*socket{},
 		seen: map[string]map[string]time.Duration{}, counts: map[string]int{}, changed: make(chan struct{}),
 	}
 	w.list = w.kernel
@@ -117,7 +85,7 @@ func (w *watcher) of(l net.Listener) error {
 		return fmt.Errorf("address of the listener: %w", err)
 	}
 	w.mu.Lock()
-	w.ports[at.Port()] = true
+	w.listeners[at] = true
 	w.mu.Unlock()
 	return nil
 }
@@ -137,52 +105,6 @@ func (w *watcher) call(name string) {
 	w.mu.Lock()
 	w.name = name
 	w.mu.Unlock()
-}
-
-// region kernel
-
-// kernel lists what the kernel has of the variant's listeners: their own
-// sockets, and both ends of every connection to them. A connection that is
-// closed but remembered has an entry, though no program has a handle of it.
-func (w *watcher) kernel() (map[end]string, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	found := map[end]string{}
-	table, err := procnet.TCP(func(s procnet.Socket) bool { return w.ports[s.Local.Port()] || w.ports[s.Remote.Port()] })
-	for _, s := range table {
-		e := end{client, s.Local.Port(), s.Remote.Port()}
-		if w.ports[s.Local.Port()] {
-			e = end{server, s.Remote.Port(), s.Local.Port()} // the remote port of a listener is 0
-		}
-		found[e] = s.State.String()
-		if found[e] == synSent {
-			w.again = max(w.again, s.Retransmits)
-		}
-	}
-	return found, err
-}
-
-// endregion
-
-// emulated lists what the emulated hosts have.
-func emulated(c, s *lab.Host) map[end]string {
-	found := map[end]string{}
-	for _, socket := range c.Sockets() {
-		if socket.Proto == "tcp" {
-			found[end{client, socket.Local.Port(), socket.Remote.Port()}] = socket.State
-		}
-	}
-	for _, socket := range s.Sockets() {
-		if socket.Proto == "tcp" {
-			found[end{server, socket.Remote.Port(), socket.Local.Port()}] = socket.State
-		}
-	}
-	for e, state := range found {
-		if !slices.Contains(states, state) || state == closed {
-			delete(found, e) // being made, or being forgotten
-		}
-	}
-	return found
 }
 
 // look lists the sockets once and tells what has changed.
@@ -277,99 +199,15 @@ func (w *watcher) countLocked() {
 			key := lane + " " + state
 			if counts[key] != w.counts[key] && !w.each {
 				w.run.Sample(trace.TCP, lane, state, float64(counts[key]), "sockets")
-				w.run.State(trace.TCP, lane, state, counted(counts[key]))
+				text := ""
+				if counts[key] > 0 {
+					text = lab.Plural(counts[key], "socket")
+				}
+				w.run.State(trace.TCP, lane, state, text)
 			}
 		}
 	}
 	w.counts = counts
-}
-
-func counted(n int) string {
-	switch n {
-	case 0:
-		return ""
-	case 1:
-		return "1 socket"
-	}
-	return fmt.Sprintf("%d sockets", n)
-}
-
-// count is how many of a lane's sockets at a listener's port are in a state
-// now; an empty state is any but LISTEN.
-func (w *watcher) count(lane, state string, port uint16) (n int) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for e, s := range w.now {
-		if e.lane == lane && e.server == port && e.client != 0 && (s.state == state || state == "") {
-			n++
-		}
-	}
-	return n
-}
-
-// repeated is how often a SYN was sent again, as far as the kernel tells.
-func (w *watcher) repeated() (times uint64, known bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.again, w.run.Network() == lab.Loopback && w.err == nil
-}
-
-// until waits until what is true of what the watcher sees, or the patience is over.
-func (w *watcher) until(ctx context.Context, patience time.Duration, what func() bool) bool {
-	limit := time.NewTimer(patience)
-	defer limit.Stop()
-	w.look() // what was done until now is seen; its error is kept
-	for {
-		w.mu.Lock()
-		changed, err := w.changed, w.err
-		w.mu.Unlock()
-		if what() {
-			return true
-		}
-		if err != nil {
-			return false
-		}
-		select {
-		case <-changed:
-		case <-limit.C:
-			return what()
-		case <-ctx.Done():
-			return false
-		}
-	}
-}
-
-// has tells whether a connection of that name is in the state at the lane now,
-// or has been: those on the link pass by themselves.
-func (w *watcher) has(lane, state string) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	_, ok := w.seen[state][lane]
-	return ok
-}
-
-// gone tells whether a lane has no connection of that name any more.
-func (w *watcher) gone(lane, name string) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for e, s := range w.now {
-		if e.lane == lane && s.name == name {
-			return false
-		}
-	}
-	return true
-}
-
-// is tells whether the connection of that name is in the state at the lane now.
-func (w *watcher) is(lane, name, state string) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for e, s := range w.now {
-		if e.lane == lane && s.name == name && s.state == state {
-			return true
-		}
-	}
-	return false
 }
 
 // close ends the spans of what is still there.

@@ -30,6 +30,7 @@ const (
 	maxLine  = 64              // bytes of a request
 	guests   = 4               // connections from outside at a time, besides the limit
 	silence  = time.Minute     // after which a connection is closed
+	maxTold  = 200             // events about guests: who comes without end leaves room for others
 )
 
 // backend answers requests, one after the other on each connection, and takes
@@ -44,6 +45,7 @@ type backend struct {
 	peak    int // most of them at a time
 	refused int
 	guests  int
+	told    int           // events about them
 	empty   chan struct{} // not nil: closed when the app has no connection here any more
 }
 
@@ -85,7 +87,7 @@ func (b *backend) accept(c net.Conn) *held {
 			return nil
 		}
 		b.guests++
-		b.run.Message(trace.TCP, h.peer, backendLane, "connects", c.RemoteAddr().String())
+		b.guestLocked("connects", c.RemoteAddr().String())
 	} else {
 		if b.own >= b.limit {
 			b.refused++
@@ -96,6 +98,13 @@ func (b *backend) accept(c net.Conn) *held {
 	}
 	b.open[c] = h
 	return h
+}
+
+// guestLocked tells what a guest does.
+func (b *backend) guestLocked(what, text string) {
+	if b.told++; b.told <= maxTold {
+		b.run.Message(trace.App, outsiders, backendLane, what, text)
+	}
 }
 
 func (b *backend) gone(c net.Conn, h *held) {
@@ -163,7 +172,9 @@ func (b *backend) handle(ctx context.Context, c net.Conn, h *held) {
 			continue
 		}
 		if h.peer == outsiders {
-			b.run.Message(trace.App, h.peer, backendLane, "asks", fmt.Sprintf("%q", bytes.TrimSpace(line)))
+			b.mu.Lock()
+			b.guestLocked("asks", fmt.Sprintf("%q", bytes.TrimSpace(line)))
+			b.mu.Unlock()
 		}
 		if _, err := io.WriteString(c, answer); err != nil {
 			return

@@ -17,11 +17,11 @@ type Params struct {
 	Pool     string        `lab:"pool" label:"Pool" oneof:"all dial naive puddle" help:"a connection for each request, a channel of connections, a pool that takes care, or all three side by side"`
 	Size     int           `lab:"size" label:"Size of the pool" default:"3" min:"1" max:"12" unit:"connections"`
 	Limit    int           `lab:"limit" label:"Limit of the backend" default:"5" min:"2" max:"40" unit:"connections" help:"at a time; one more is told that it is busy"`
-	Requests int           `lab:"requests" label:"Requests" default:"10" min:"1" max:"60" unit:"requests" help:"one after another, to see what one costs"`
+	Requests int           `lab:"requests" label:"Requests" default:"6" min:"1" max:"60" unit:"requests" help:"one after another, to see what one costs"`
 	Clients  int           `lab:"clients" label:"Crowd" default:"7" min:"1" max:"24" unit:"clients" help:"that ask at once, twice each"`
 	Leak     int           `lab:"leak" label:"Leaks" default:"5" min:"1" max:"20" unit:"connections" help:"that are taken and not given back"`
 	Work     time.Duration `lab:"work" label:"Work" default:"15" max:"500" unit:"ms" help:"that the backend has with a request"`
-	Patience time.Duration `lab:"patience" label:"Patience" default:"800" min:"100" max:"5000" unit:"ms" help:"of who asks: for a connection and the answer together"`
+	Patience time.Duration `lab:"patience" label:"Patience" default:"800" min:"100" max:"5000" unit:"ms" help:"of who asks: for a connection and the answer together, beside two round trips of the link"`
 	Probe    string        `lab:"probe" label:"Probe" oneof:"peek ping none" help:"how puddle looks at a connection before it lends it: is it closed, does it answer, or not at all"`
 	After    time.Duration `lab:"probe-after" label:"Probe after" default:"100" max:"2000" unit:"ms" help:"idle time; one used just now is lent as it is"`
 	Idle     time.Duration `lab:"idle" label:"Idle limit" default:"400" min:"50" max:"5000" unit:"ms" help:"in puddle, then an idle connection is closed"`

@@ -158,6 +158,16 @@ func TestActionsArePlayedInEveryWay(t *testing.T) {
 	r.Stop()
 }
 
+func TestWhereNothingIsAnsweredNothingIsToldOfThePool(t *testing.T) {
+	t.Parallel()
+	r := labtest.Run(t, theLab(t), "pool=puddle&work=500&patience=100&requests=1&clients=2&leak=1&stay=0&idle=50")
+	if r.Count(func(e trace.Event) bool {
+		return e.Attrs[trace.VerdictAttr] == string(lab.Warn) && strings.HasPrefix(e.Text, "Not one request was answered")
+	}) != 1 {
+		t.Error("the verdict is not that there was no answer")
+	}
+}
+
 func TestAPoolLargerThanTheBackendIsRefused(t *testing.T) {
 	t.Parallel()
 	r := labtest.Run(t, theLab(t), quick+"&pool=puddle&size=6&limit=2&clients=8&leak=1&stay=0&requests=1&patience=300&idle=90")

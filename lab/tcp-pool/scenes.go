@@ -4,9 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"peerlab/lab"
 	"slices"
 	"time"
+
+	"peerlab/lab"
 )
 
 // The scenes. The last ones are actions too.
@@ -54,7 +55,7 @@ func (s *stage) cost(ctx context.Context) error {
 		s.run.Fact("one request, median", lab.Milliseconds(s.median), "ms")
 	}
 	s.run.Fact("connections for requests one after another", float64(after-before), "connections")
-	s.told[cost] = after - before
+	s.told.connections, s.told.answered, s.told.why = after-before, len(all)-all.failed(nil), all.why()
 	s.cell(cost, fmt.Sprintf("%.1f ms", lab.Milliseconds(s.median)), fmt.Sprintf("%d requests, one after another, over %d connections", len(all), after-before))
 	return nil
 }
@@ -80,7 +81,7 @@ func (s *stage) crowd(ctx context.Context) error {
 	s.run.Fact("refused by the backend, in the crowd", float64(refused), "connections")
 	s.run.Fact("failed in the crowd", float64(all.failed(nil)), "requests")
 	s.run.Fact("longest wait for a connection, in the crowd", lab.Milliseconds(all.longest()), "ms")
-	s.told[crowd] = all.failed(nil)
+	s.told.crowd, s.told.refused = all.failed(nil), refused
 	s.outcome(crowd, all, fmt.Sprintf("%d connections were open at most, %d refused", peak, refused))
 	return nil
 }
@@ -104,18 +105,18 @@ func (s *stage) quiet(ctx context.Context) error {
 
 // late: one answer comes when nobody waits for it any more. Who gets it?
 func (s *stage) late(ctx context.Context) error {
-	s.ask(ctx, 1, s.p.Patience+s.p.Patience/4)
+	s.ask(ctx, 1, s.app.patience+s.p.Patience/4)
 	all := s.ask(ctx, 3, s.p.Work)
 	wrong := all.failed(func(err error) bool { return errors.Is(err, errOther) })
 	s.run.Fact("got the answer to another request", float64(wrong), "requests")
-	s.told[late] = wrong
+	s.told.wrong = wrong
 	s.outcome(late, all, fmt.Sprintf("%d got the answer to another request", wrong))
 	return nil
 }
 
 // leak: connections are taken and not given back. Then somebody needs one.
 func (s *stage) leak(ctx context.Context) error {
-	theirs, cancel := context.WithTimeout(ctx, s.p.Patience)
+	theirs, cancel := context.WithTimeout(ctx, s.app.patience)
 	defer cancel()
 	took := make(chan *lent, s.p.Leak) // nil: got none
 	for range s.p.Leak {
@@ -128,7 +129,7 @@ func (s *stage) leak(ctx context.Context) error {
 			return nil
 		})
 	}
-	if err := s.run.Sleep(ctx, s.p.Patience/2); err != nil {
+	if err := s.run.Sleep(ctx, s.app.patience/2); err != nil {
 		return err
 	}
 	all := s.ask(ctx, 3, s.p.Work)
@@ -156,7 +157,8 @@ func (s *stage) leak(ctx context.Context) error {
 	if all.failed(nil) < len(all) {
 		s.run.Fact("longest wait behind the leak", lab.Milliseconds(all.longest()), "ms")
 	}
-	s.told[leak] = all.failed(nil)
+	s.told.leak = all.failed(nil)
+	s.told.refusedBehind = all.failed(func(err error) bool { return errors.Is(err, errBusy) })
 	s.outcome(leak, all, fmt.Sprintf("%d leaked connections are still open, %d taken back", left, back))
 	return nil
 }
@@ -173,7 +175,7 @@ func (s *stage) restart(ctx context.Context) error {
 	}
 	all := s.ask(ctx, 2*s.p.Size, s.p.Work)
 	s.run.Fact("failed after the restart", float64(all.failed(nil)), "requests")
-	s.told[restart] = all.failed(nil)
+	s.told.restart, s.told.dead = all.failed(nil), all.failed(hungUp)
 	s.outcome(restart, all, fmt.Sprintf("%d connections had been closed while they were idle", closed))
 	return nil
 }
@@ -199,7 +201,7 @@ func (s *stage) warm(ctx context.Context, n int) error {
 	if s.way == dialEach {
 		return nil // it keeps none
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.p.Patience)
+	ctx, cancel := context.WithTimeout(ctx, s.app.patience)
 	defer cancel()
 	all, errs := make([]*lent, n), make([]error, n)
 	var dialling []func(context.Context) error
@@ -228,9 +230,5 @@ func (s *stage) warm(ctx context.Context, n int) error {
 // settle waits until a goodbye has arrived at the other end, and connections
 // have been idle for long enough to be probed.
 func (s *stage) settle(ctx context.Context) error {
-	d := s.p.After + s.p.After/4 + 50*time.Millisecond
-	if s.run.Net() != nil {
-		d += s.run.Settings().Delay
-	}
-	return s.run.Sleep(ctx, d)
+	return s.run.Sleep(ctx, s.p.After+s.p.After/4+50*time.Millisecond+s.trip/2)
 }

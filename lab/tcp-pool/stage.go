@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"slices"
 	"strconv"
 	"time"
 
@@ -27,14 +26,19 @@ type stage struct {
 	table   *lab.Run // where the outcomes of all ways stand side by side
 	app     *app
 	backend *backend
-	asked   chan string // scenes people ask for
+	asked   chan string   // scenes people ask for
+	trip    time.Duration // a round trip of the link, at most; 0 on the loopback
 	median  time.Duration
-	told    map[string]int // what the verdict is made of
+	told    told
 }
 
 // open starts the backend and makes the app, with no pool yet.
 func open(table *lab.Run, way string, p Params) (*stage, error) {
 	r := table.Variant(way)
+	var trip time.Duration
+	if r.Network() == lab.Link {
+		trip = 2 * (r.Settings().Delay + r.Settings().Jitter)
+	}
 	here, err := r.Host(appLane)
 	if err != nil {
 		return nil, err
@@ -44,11 +48,11 @@ func open(table *lab.Run, way string, p Params) (*stage, error) {
 		return nil, err
 	}
 	s := &stage{
-		way: way, p: p, run: r, table: table, asked: make(chan string, 4), told: map[string]int{},
+		way: way, p: p, run: r, table: table, asked: make(chan string, 4), trip: trip,
 		backend: &backend{run: r, limit: p.Limit, open: map[net.Conn]*held{}},
 	}
 	s.app = &app{
-		run: r, host: here, patience: p.Patience, retries: way == puddleWay,
+		run: r, host: here, patience: p.Patience + 2*trip, retries: way == puddleWay,
 		watch: &watch{run: r, retired: map[string]int{}, queue: way == puddleWay},
 	}
 	l, err := there.Listen("tcp", ":7")
@@ -69,7 +73,7 @@ func open(table *lab.Run, way string, p Params) (*stage, error) {
 // fresh begins with an empty pool, as an app does that has just been started.
 func (s *stage) fresh(ctx context.Context) error {
 	s.close()
-	gone, cancel := context.WithTimeout(ctx, s.p.Patience)
+	gone, cancel := context.WithTimeout(ctx, s.app.patience)
 	defer cancel()
 	s.backend.left(gone) // it may be working for somebody who has given up
 	a := s.app
@@ -79,8 +83,8 @@ func (s *stage) fresh(ctx context.Context) error {
 	case naiveWay:
 		a.pool = &naive{idle: make(chan *conn, s.p.Size), dial: a.dial, watcher: a.watch}
 	default:
-		c, err := newCareful(s.p.Size, a.dial, s.p.Patience, rules{
-			probe: s.p.Probe, after: s.p.After, patience: s.p.Patience / 4, idle: s.p.Idle, lifetime: s.p.Lifetime,
+		c, err := newCareful(s.p.Size, a.dial, a.patience, rules{
+			probe: s.p.Probe, after: s.p.After, patience: s.p.Patience/4 + s.trip, idle: s.p.Idle, lifetime: s.p.Lifetime,
 		}, a.watch)
 		if err != nil {
 			return err
@@ -186,6 +190,16 @@ func (b batch) failed(of func(error) bool) (n int) {
 	return n
 }
 
+// why says how the first that failed did.
+func (b batch) why() string {
+	for _, q := range b {
+		if q.err != nil {
+			return reason(q.err)
+		}
+	}
+	return ""
+}
+
 // median is the middle time of those that were answered.
 func (b batch) median() time.Duration {
 	var times []time.Duration
@@ -194,11 +208,7 @@ func (b batch) median() time.Duration {
 			times = append(times, q.took)
 		}
 	}
-	if len(times) == 0 {
-		return 0
-	}
-	slices.Sort(times)
-	return times[len(times)/2]
+	return lab.Median(times)
 }
 
 // longest is how long the one waited that waited longest for a connection and got one.

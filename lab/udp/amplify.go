@@ -158,9 +158,9 @@ func (s *stage) attack(ctx context.Context) error {
 	s.run.Fact("amplification", times, "times")
 	s.run.State(trace.App, server, "amplification", fmt.Sprintf("%.1f times", times))
 	if times > factor {
-		s.told.fault("its server sent %.0f times the bytes of a forged request to whoever was named in it", times)
+		s.told.Fault("its server sent %.0f times the bytes of a forged request to whoever was named in it", times)
 	} else {
-		s.told.merit("its server amplified a forged request %.1f times", times)
+		s.told.Merit("its server amplified a forged request %.1f times", times)
 	}
 	return nil
 }

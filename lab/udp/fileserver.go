@@ -14,7 +14,7 @@ import (
 	"peerlab/trace"
 )
 
-// maxSenders is from how many addresses a server takes files, and maxFile how
+// maxSenders is from how many addresses outside a server takes files, and maxFile how
 // many bytes it holds of each.
 const (
 	maxSenders = 32
@@ -89,7 +89,7 @@ func (f *fileServer) piece(from net.Addr, number, count int, body []byte) (answe
 	defer f.mu.Unlock()
 	u := f.senders[from.String()]
 	if u == nil {
-		if len(f.senders) >= maxSenders {
+		if len(f.senders) >= maxSenders && f.stage.run.HostOf(from) == "" {
 			return nil
 		}
 		u = &upload{receiver: &ordering{}, seen: map[int]bool{}, highest: -1}
@@ -154,5 +154,5 @@ func (f *fileServer) full() (dropped uint64, err error) {
 
 // state tells what the server has of the client's file.
 func (f *fileServer) state(u *upload, count int) {
-	f.stage.run.State(trace.App, server, "file", strconv.Itoa(len(u.seen))+" of "+plural(count, "piece"))
+	f.stage.run.State(trace.App, server, "file", strconv.Itoa(len(u.seen))+" of "+lab.Plural(count, "piece"))
 }

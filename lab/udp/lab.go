@@ -31,6 +31,17 @@ type Params struct {
 	Stay      time.Duration `lab:"stay" label:"Stay open" default:"15" max:"300" unit:"s" help:"for you, when the scenes are over"`
 }
 
+// mostPieces of a file: each is a packet on the link, and in the record.
+const mostPieces = 2000
+
+// Validate judges the parameters together.
+func (p *Params) Validate() error {
+	if p.Size<<10 > mostPieces*p.Piece {
+		return &lab.ParamError{Field: "piece", Message: fmt.Sprintf("would make more than %d pieces of the file: choose larger ones or a shorter file", mostPieces)}
+	}
+	return nil
+}
+
 // The variants.
 const (
 	naive   = "naive"
@@ -80,7 +91,7 @@ type stage struct {
 	client, server, stranger, victim *lab.Host
 	files                            *fileServer
 	list                             *listServer
-	told                             verdict
+	told                             lab.Findings
 	outside                          atomic.Int32 // datagrams from outside
 }
 
@@ -160,6 +171,6 @@ func (s *stage) play(ctx context.Context) error {
 			return fmt.Errorf("scene %s, %s: %w", scene.name, s.name, err)
 		}
 	}
-	s.told.tell(s.run)
+	s.told.Tell(s.run, "")
 	return nil
 }

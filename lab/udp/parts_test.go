@@ -30,7 +30,7 @@ func FuzzParse(f *testing.F) {
 
 // simulate transfers a file between a sender and a receiver over a channel
 // that loses, delays and duplicates, on a clock of its own.
-func simulate(t *testing.T, seed uint64, loss, duplicate float64, count int) (*sender, *ordering, time.Duration) {
+func simulate(t *testing.T, seed uint64, delay time.Duration, loss, duplicate float64, count int) (*sender, *ordering, time.Duration) {
 	t.Helper()
 	type flight struct {
 		at   time.Time
@@ -44,7 +44,7 @@ func simulate(t *testing.T, seed uint64, loss, duplicate float64, count int) (*s
 	launch := func(ack bool, data []byte) {
 		for {
 			if r.Float64() >= loss {
-				air = append(air, flight{now.Add(20*time.Millisecond + time.Duration(r.IntN(8))*time.Millisecond), ack, data})
+				air = append(air, flight{now.Add(delay + time.Duration(r.IntN(8))*time.Millisecond), ack, data})
 			}
 			if r.Float64() >= duplicate {
 				return
@@ -90,7 +90,7 @@ func simulate(t *testing.T, seed uint64, loss, duplicate float64, count int) (*s
 func TestTheSenderGetsEverythingThere(t *testing.T) {
 	for _, loss := range []float64{0, 0.05, 0.3, 0.5} {
 		for seed := range uint64(20) {
-			s, o, took := simulate(t, seed, loss, 0.1, 60)
+			s, o, took := simulate(t, seed, 20*time.Millisecond, loss, 0.1, 60)
 			want := make([]byte, 60)
 			for i := range want {
 				want[i] = byte(i)
@@ -102,6 +102,13 @@ func TestTheSenderGetsEverythingThere(t *testing.T) {
 				t.Errorf("seed %d: %d pieces sent again though nothing was lost, in %s", seed, s.again, took)
 			}
 		}
+	}
+}
+
+func TestALongRoundTripIsLearnt(t *testing.T) {
+	s, _, _ := simulate(t, 1, 1500*time.Millisecond, 0, 0, 60)
+	if s.again >= 60/2 || s.rtt.mean < 3*time.Second {
+		t.Errorf("%d of 60 pieces sent again though nothing was lost, the round trip of 3 s is thought to be %s", s.again, s.rtt.mean)
 	}
 }
 
@@ -131,7 +138,7 @@ func TestTheSenderIsNotFooledByWildAcknowledgements(t *testing.T) {
 
 func TestTheTimeoutFollowsTheRoundTrip(t *testing.T) {
 	var e estimator
-	if e.timeout(1) != 300*time.Millisecond {
+	if e.timeout(1) != time.Second {
 		t.Errorf("at first %s", e.timeout(1))
 	}
 	for range 50 {
@@ -142,6 +149,13 @@ func TestTheTimeoutFollowsTheRoundTrip(t *testing.T) {
 	}
 	if e.timeout(2) != 2*e.timeout(1) || e.timeout(20) != maxRTO {
 		t.Errorf("it does not double: %s, %s", e.timeout(2), e.timeout(20))
+	}
+	once := e.timeout(1)
+	if e.late(1); e.timeout(1) != 2*once {
+		t.Errorf("after a timeout a new piece has %s, want twice %s", e.timeout(1), once)
+	}
+	if e.add(100 * time.Millisecond); e.timeout(1) > once {
+		t.Errorf("measured again, a new piece has %s, want %s", e.timeout(1), once)
 	}
 }
 

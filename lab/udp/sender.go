@@ -42,6 +42,9 @@ func (s *sender) take(now time.Time) (numbers []int, err error) {
 		if p.tries == maxTries {
 			return nil, errGaveUp
 		}
+		if !p.passed {
+			s.rtt.late(p.tries)
+		}
 		s.again++
 		numbers = append(numbers, i)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"syscall"
 	"time"
 
@@ -70,7 +71,7 @@ func (s *stage) sizes(ctx context.Context) error {
 		most = max(most, packets)
 		switch {
 		case isTimeout(err):
-			s.cell(length, fmt.Sprintf("nothing: %d of %s lost", went.lost, plural(packets, "packet")), packets)
+			s.cell(length, fmt.Sprintf("nothing: %d of %s lost", went.lost, lab.Plural(packets, "packet")), packets)
 		case err != nil:
 			return err
 		case len(got) < length:
@@ -85,9 +86,9 @@ func (s *stage) sizes(ctx context.Context) error {
 		s.run.Fact("most packets of a datagram", float64(most), "packets")
 	}
 	if cut > 0 {
-		s.told.fault("%s were cut short without an error", plural(cut, "datagram"))
+		s.told.Fault("it cut %s short without an error", lab.Plural(cut, "datagram"))
 	} else {
-		s.told.merit("no datagram was cut short")
+		s.told.Merit("no datagram was cut short")
 	}
 	return nil
 }
@@ -95,7 +96,9 @@ func (s *stage) sizes(ctx context.Context) error {
 // lengths are those tried, in bytes: at the edge of one packet, and at that of a datagram.
 func (s *stage) lengths() []int {
 	whole := s.p.MTU - headers
-	return []int{500, whole, whole + 1, 4000, largest, largest + 1}
+	all := []int{500, whole, whole + 1, 4000, largest, largest + 1}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // arrival is the datagram that begins with mark; copies of those before it are
@@ -118,14 +121,7 @@ func (s *stage) cell(length int, what string, packets int) {
 	}
 	s.run.Message(trace.UDP, client, server, fmt.Sprintf("a datagram of %d B", length), what)
 	if packets > 0 {
-		what += " (" + plural(packets, "packet") + ")"
+		what += " (" + lab.Plural(packets, "packet") + ")"
 	}
 	s.table.Cell(row, column, what, nil)
-}
-
-func plural(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }

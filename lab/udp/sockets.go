@@ -103,13 +103,15 @@ func (s *stage) intruded(ctx context.Context) error {
 			s.run.Note("The careful client: %v.", err)
 		}
 	}
-	s.run.Message(trace.App, client, client, "believes", believed)
+	if believed != "" {
+		s.run.Message(trace.App, client, client, "believes", believed)
+	}
 	fooled := 0.0
 	if m, err := parse([]byte(believed)); err == nil && len(m.args) > 1 && m.args[1] == lie {
 		fooled = 1
-		s.told.fault("it believed an answer that a stranger sent")
+		s.told.Fault("it believed an answer that a stranger sent")
 	} else if err == nil {
-		s.told.merit("it believed the server only")
+		s.told.Merit("it believed the server only")
 	}
 	s.run.Fact("false answers believed", fooled, "answers")
 	s.run.Fact("datagrams ignored", float64(ignored), "datagrams")
@@ -217,9 +219,9 @@ func (s *stage) refused(ctx context.Context) error {
 	end(err.Error())
 	s.run.Fact("time to know that the server is gone", lab.Milliseconds(took), "ms")
 	if isRefused(err) {
-		s.told.merit("it knew after %.2f ms that the server was gone", lab.Milliseconds(took))
+		s.told.Merit("it knew after %.2f ms that the server was gone", lab.Milliseconds(took))
 	} else {
-		s.told.fault("it waited %.0f ms for a server that was gone", lab.Milliseconds(took))
+		s.told.Fault("it waited %.0f ms for a server that was gone", lab.Milliseconds(took))
 	}
 	return nil
 }
