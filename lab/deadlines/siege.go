@@ -16,6 +16,10 @@ import (
 	"peerlab/trace"
 )
 
+// maxTold is how many changes by outsiders are recorded, so that somebody who
+// comes without end leaves room for the others.
+const maxTold = 400
+
 // patience of a polite client, in deadlines, beside two round trips.
 const patience = 3
 
@@ -31,6 +35,7 @@ type siege struct {
 	full   chan struct{}          // not nil: closed when all are taken
 	held   time.Duration          // the longest that one was
 	filled bool                   // all were taken before polite clients came
+	told   int                    // changes by outsiders
 	cut    int                    // slow clients that were cut off
 
 	answered, asked int           // polite requests of the last time
@@ -68,6 +73,7 @@ func openSieges(r *lab.Run, p Params) (all []*siege, err error) {
 
 // state is told by the server what becomes of its connections.
 func (s *siege) state(c net.Conn, now http.ConnState) {
+	outside := s.run.HostOf(c.RemoteAddr()) == ""
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	before := len(s.places)
@@ -83,6 +89,11 @@ func (s *siege) state(c net.Conn, now http.ConnState) {
 	if len(s.places) >= s.p.Places && s.full != nil {
 		close(s.full)
 		s.full = nil
+	}
+	if outside {
+		if s.told++; s.told > maxTold {
+			return
+		}
 	}
 	// The number before, too: it is drawn as a step.
 	s.run.Sample(trace.TCP, server, "places taken", float64(before), "places")

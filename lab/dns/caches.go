@@ -45,6 +45,9 @@ func (t *twin) watchMoving(ctx context.Context, p Params) error {
 	}
 	t.run.Fact("moved name: lookups with the old address", float64(stale), "lookups")
 	switch {
+	case p.Lookups == 0:
+		t.grid.Cell("a name that moved", t.name, "not looked up since", nil)
+		return nil
 	case last && time.Since(moved) < p.TTL:
 		t.cell("a name that moved", true, "has the old address of a name that moved, as it may for %s", p.TTL)
 		return nil

@@ -98,7 +98,7 @@ func (s *stage) both(ctx context.Context, what string, do func(context.Context, 
 	one := func(t *twin) func(context.Context) error {
 		return func(ctx context.Context) error {
 			if err := do(ctx, t); err != nil && ctx.Err() == nil {
-				t.cell(what, false, "got no answer (%v)", err)
+				t.cell(what, false, "got no answer (%s)", reason(err))
 			}
 			return nil
 		}

@@ -47,7 +47,7 @@ func Lab() (*lab.Lab, error) {
 			{Text: "ss -tn dport = :{naive.port}", Note: "The naive pool as the kernel sees it: after the restart there is nothing, while its slots say idle. Press A crowd comes, and look again."},
 			{Text: "ss -tn dport = :{puddle.port}", Note: "The pool that takes care. It keeps nothing for longer than its idle limit: press a button and be quick."},
 		},
-		Duration: time.Minute,
+		Duration: 2 * time.Minute,
 	}, run)
 }
 
