@@ -101,7 +101,7 @@ func (c *couple) directPathBreaks(t *testing.T) {
 	t.Logf("relayed %v after the direct path broke", time.Since(began).Round(time.Millisecond))
 	c.arrives(alice, bob, file)
 	for _, g := range []*guest{alice, bob} {
-		g.isTold(`^Relayed: (the direct addresses, which answered at first, no longer do|no pair of direct addresses answered, of \d+ tried)\.$`)
+		g.isTold(`^Relayed( over TCP)?: (the direct addresses, which answered at first, no longer do|no pair of direct addresses answered, of \d+ tried)\.$`)
 	}
 	c.routers[0].Unblock(c.routers[1].Addr())
 }

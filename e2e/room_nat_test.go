@@ -19,7 +19,7 @@ func (c *couple) differentNATs(t *testing.T) {
 	}
 	alice.seesNATs("symmetric NAT", "cone-like NAT")
 	bob.seesNATs("cone-like NAT", "symmetric NAT")
-	alice.isTold(`^Relayed: no pair of direct addresses answered, of \d+ tried\. Your NAT is symmetric and Bob's is cone-like: a direct path needs yours to keep the port that STUN saw, or Bob's to let in .+, and that seems not to be so\.$`)
+	alice.isTold(`^Relayed( over TCP)?: no pair of direct addresses answered, of \d+ tried\. Your NAT is symmetric and Bob's is cone-like: a direct path needs yours to keep the port that STUN saw, or Bob's to let in .+, and that seems not to be so\.$`)
 	bob.isTold(`Your NAT is cone-like and Alice's is symmetric: a direct path needs Alice's to keep the port that STUN saw, or yours to let in`)
 	bob.Click(at("leave"))
 	alice.sees()
@@ -34,7 +34,7 @@ func (c *couple) strictGoPeer(t *testing.T) {
 	p := c.startPeer(t, "receive", "--name", "Gopher", "--dir", t.TempDir(), bob.startsRoom(c.server.base))
 	bob.reaches("Gopher", "relayed", 2*patience)
 	bob.seesNATs("symmetric NAT", "cone-like NAT")
-	bob.isTold(`^Relayed because your NAT is symmetric and Gopher's is cone-like: a direct path needs yours to keep the port that STUN saw, or Gopher's to let in .+ No pair of direct addresses answered, of \d+ tried\.$`)
+	bob.isTold(`^Relayed( over TCP)? because your NAT is symmetric and Gopher's is cone-like: a direct path needs yours to keep the port that STUN saw, or Gopher's to let in .+ No pair of direct addresses answered, of \d+ tried\.$`)
 	p.Stop()
 }
 

@@ -65,10 +65,11 @@ func newWorld(t *testing.T, nat *netsim.NATConfig) *world {
 	return w
 }
 
-func (w *world) agent(i int, types []ice.CandidateType, proto stun.ProtoType) *ice.Agent {
+// agent makes one that takes a relayed pair only after it has waited for better ones.
+func (w *world) agent(i int, types []ice.CandidateType, proto stun.ProtoType, wait time.Duration) *ice.Agent {
 	w.Helper()
 	user, password := w.server.Credentials("peer")
-	quick, wait := 50*time.Millisecond, time.Duration(0)
+	quick := 50 * time.Millisecond
 	agent, err := ice.NewAgent(&ice.AgentConfig{
 		Net: icesim.NewNet(w.hosts[i]), CandidateTypes: types, NetworkTypes: []ice.NetworkType{ice.NetworkTypeUDP4},
 		MulticastDNSMode: ice.MulticastDNSModeDisabled, CheckInterval: &quick, RelayAcceptanceMinWait: &wait,
@@ -158,7 +159,11 @@ func TestAgentsConnect(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, c.nat)
-			a, b := w.agent(0, all, c.proto), w.agent(1, all, c.proto)
+			wait := 10 * time.Second // a busy machine may be late with the direct pair
+			if c.local == ice.CandidateTypeRelay {
+				wait = 0 // there is no better one
+			}
+			a, b := w.agent(0, all, c.proto, wait), w.agent(1, all, c.proto, wait)
 			x, y := w.connect(a, b)
 			pair, err := a.GetSelectedCandidatePair()
 			if err != nil || pair == nil {

@@ -171,31 +171,42 @@ func TestPortsAreAssignedAsConfigured(t *testing.T) {
 func TestAMappingExpires(t *testing.T) {
 	h := newHome(t, netsim.NATConfig{Lifetime: time.Second, Filtering: netsim.AddressDependent})
 	a := h.socket(h.a, 1000)
-	seen, begin := h.seenAt(a), time.Now()
+	begin := time.Now()
+	seen := h.seenAt(a)
 	gone := func() int {
 		h.cmu.Lock()
 		defer h.cmu.Unlock()
 		return len(slices.DeleteFunc(slices.Clone(h.changes), func(c netsim.MappingChange) bool { return !c.Gone || c.Why != "expired" }))
+	}
+	asked, heard := 0, 0
+	hear := func(within time.Duration) string {
+		text, _ := h.hear(h.pc, within)
+		if text != "" {
+			heard++
+		}
+		return text
 	}
 	for gone() == 0 {
 		if time.Since(begin) > patience {
 			t.Fatal("the mapping does not expire")
 		}
 		h.say(a, net.UDPAddrFromAddrPort(seen), "still there?") // does not refresh it
-		h.hear(h.pc, 10*time.Millisecond)
+		asked++
+		hear(10 * time.Millisecond)
 	}
-	if life := time.Since(begin); life < 990*time.Millisecond {
+	if life := time.Since(begin); life < time.Second {
 		t.Errorf("gone after %s already", life)
 	}
-	before := h.lostAs(netsim.WhyNoMapping)
 	h.say(a, net.UDPAddrFromAddrPort(seen), "anybody?")
-	text, _ := h.hear(h.pc, silence)
+	text := hear(silence)
 	for text == "still there?" { // got in while the mapping was there
-		text, _ = h.hear(h.pc, silence)
+		text = hear(silence)
 	}
-	if text != "" || h.lostAs(netsim.WhyNoMapping) != before+1 {
-		t.Errorf("%q got in without a mapping; lost: %v", text, h.net.Stats().Lost)
+	if text != "" || heard == 0 {
+		t.Errorf("%q got in without a mapping, and %d with one", text, heard)
 	}
+	// Each that did not get in found none: the last, and those that were on their way when it ended.
+	h.until(func() bool { return h.lostAs(netsim.WhyNoMapping) == asked+1-heard })
 }
 
 func TestAShortLivedMappingBesideALongLivedOne(t *testing.T) {
