@@ -69,7 +69,7 @@ func Judge(e Evidence) Verdict {
 func judgeRouter(e Evidence, seen bool) Verdict {
 	beyond := "" // what the internet says, if it says anything
 	if seen && e.STUN != e.UPnP {
-		beyond = fmt.Sprintf(" but the internet sees %s", e.STUN)
+		beyond = fmt.Sprintf(", but the internet sees %s", e.STUN)
 	}
 	by := cmp.Or(e.By, "UPnP")
 	switch {

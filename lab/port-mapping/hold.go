@@ -40,7 +40,7 @@ func (h *home) hold(ctx context.Context, g grant) (grant, error) {
 			continue // no answer: it is asked again
 		}
 		if !stands {
-			h.run.Note("The router has lost the mapping; it is made anew.")
+			h.run.Note("The router does not have the mapping any more; it is made anew.")
 			h.result.lost++
 		}
 		if again, err := h.opener.open(ctx, h.p.Lease); err == nil {
@@ -120,6 +120,7 @@ func (h *home) experiment(ctx context.Context) error {
 	if g, err = h.holdWatched(ctx, g, to); err != nil {
 		return err
 	}
+	h.result.while = h.result.while || h.result.through > 0
 	return h.leave(ctx, g, to, end)
 }
 

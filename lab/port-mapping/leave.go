@@ -3,8 +3,10 @@ package portmapping
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"time"
 
+	"peerlab/igdsim"
 	"peerlab/trace"
 )
 
@@ -22,11 +24,12 @@ func (h *home) leave(ctx context.Context, g grant, to netip.AddrPort, end func()
 	}
 	if !h.isKilled() && h.way != naive {
 		done := h.run.Begin(trace.App, laptop, "close the port")
-		if err := h.opener.shut(ctx); err != nil {
+		err := h.opener.shut(ctx)
+		if h.result.closed = err == nil; h.result.closed {
+			done("closed")
+		} else {
 			done(err.Error())
-			return ctx.Err()
 		}
-		done("closed")
 	}
 	ended := time.Now()
 	if err := end(); err != nil {
@@ -41,10 +44,10 @@ func (h *home) leave(ctx context.Context, g grant, to netip.AddrPort, end func()
 	return h.linger(ctx, g, to, ended)
 }
 
-// linger tries from outside until it is not let in any more, or it has seen enough.
+// linger tries from outside until the router has no mapping any more, or it has seen enough.
 func (h *home) linger(ctx context.Context, g grant, to netip.AddrPort, ended time.Time) error {
 	enough, pace := 2*h.p.Pace, h.p.Pace
-	if h.isKilled() && g.lease > 0 {
+	if !h.result.closed && g.lease > 0 {
 		enough = min(g.lease+time.Second, maxAfter)
 		pace = min(pace, max(enough/12, minPace)) // to see when it is over
 	}
@@ -53,12 +56,11 @@ func (h *home) linger(ctx context.Context, g grant, to netip.AddrPort, ended tim
 	for {
 		heard := h.reach(ctx, to) == notes
 		h.reachable(heard)
-		if h.result.after = heard; !heard {
-			return ctx.Err()
+		if heard {
+			h.result.leaked = true
+			h.result.open = time.Since(ended)
 		}
-		h.result.leaked = true
-		h.result.open = time.Since(ended)
-		if time.Since(ended) > enough {
+		if h.result.after = h.mapped(g.external); !h.result.after || time.Since(ended) > enough {
 			return ctx.Err()
 		}
 		select {
@@ -67,4 +69,13 @@ func (h *home) linger(ctx context.Context, g grant, to netip.AddrPort, ended tim
 		case <-tick.C:
 		}
 	}
+}
+
+// mapped looks into the simulated router's own table: a try that is not let in
+// may have been lost on the way.
+func (h *home) mapped(external uint16) bool {
+	to := netip.AddrPortFrom(h.laptop.Addr(), uint16(h.p.Port))
+	return slices.ContainsFunc(h.router.Table(), func(e igdsim.Entry) bool {
+		return e.Proto == h.p.Service && e.External == external && e.To == to
+	})
 }

@@ -2,6 +2,7 @@ package portmapping
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -78,6 +79,9 @@ func findOwn(ctx context.Context, r *lab.Run) []*own {
 	r.Variant(ownByPMP).Fact("router answers", truth(pmp != nil), "of 1")
 	return found
 }
+
+// greeting is what the service in one's own network says.
+const greeting = "hello from Peerlab's lab\n"
 
 // mapping is what is asked for; the port is known when the service listens.
 func mapping() nat.Mapping { return nat.Mapping{Protocol: nat.TCP, Description: "Peerlab lab"} }
@@ -173,9 +177,11 @@ func (o *own) experiment(ctx context.Context, p Params) error {
 	}
 	to := netip.AddrPortFrom(o.external, g.external)
 	done(fmt.Sprintf("port %d outside, for %s", g.external, g.lease))
-	o.run.State(trace.App, gateway, "open", fmt.Sprintf("%s → %s", to, l.Addr()))
+	o.run.State(trace.App, gateway, "open", fmt.Sprintf("port %d → %s", to.Port(), l.Addr()))
 	o.hairpin(ctx, to)
-	o.run.Note("From outside, for %s: nc %s %d", p.Stay, to.Addr(), to.Port())
+	if to.Addr().IsValid() {
+		o.run.Note("From outside, for %s: nc %s %d", p.Stay, to.Addr(), to.Port())
+	}
 	if err := o.run.Sleep(ctx, p.Stay); err != nil {
 		return err
 	}
@@ -197,7 +203,7 @@ func (o *own) serve(ctx context.Context, l net.Listener) (strangers func() int) 
 	met := make(chan net.Addr, 64)
 	counted := make(chan chan int)
 	o.run.Go(func(context.Context) error {
-		return greet(l, "hello from Peerlab's lab\n", func(a net.Addr) {
+		return greet(l, greeting, func(a net.Addr) {
 			select {
 			case met <- a:
 			default: // more than are counted
@@ -249,12 +255,14 @@ func (o *own) hairpin(ctx context.Context, to netip.AddrPort) {
 		c.SetDeadline(time.Now().Add(2 * time.Second))
 		heard, err = hear(c, false)
 	}
-	o.run.Fact("reached by its outside address from inside", truth(heard != ""), "of 1")
-	if heard != "" {
-		done("heard “" + heard + "”: the router hairpins, and forwards")
+	o.run.Fact("reached by its outside address from inside", truth(heard == greeting), "of 1")
+	if heard == greeting {
+		done("the service answered: the router hairpins, and forwards")
 		return
 	}
-	done("no answer")
+	if done("no answer of the service"); err == nil {
+		err = errors.New("somebody else answers there")
+	}
 	o.run.Note("%s by its outside address from inside: %v. That can't be told apart from a router that does not hairpin, so whether the port is reachable can't be tested from here: have somebody outside try.", to, err)
 }
 

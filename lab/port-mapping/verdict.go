@@ -1,6 +1,7 @@
 package portmapping
 
 import (
+	"fmt"
 	"net/netip"
 	"time"
 
@@ -16,11 +17,13 @@ type result struct {
 	grant    grant
 	took     time.Duration // until the port was open
 
-	before, while, after bool // reachable from outside
-	leaked               bool // the next program on the port was reached
-	tries, through       int
-	renewals, lost       int
-	open                 time.Duration // after the end of the program, as far as seen
+	before, while  bool // reached from outside
+	closed         bool // the router was asked to remove the mapping, and has
+	after          bool // the router has the mapping still, when all is over
+	leaked         bool // the next program on the port was reached
+	tries, through int
+	renewals, lost int
+	open           time.Duration // after the end of the program, as far as seen
 }
 
 // inWords names the protocol of a way.
@@ -74,28 +77,59 @@ func (h *home) verdict() (tone lab.Tone) {
 	case !res.while && (kind.Kind == nat.DoubleNAT || kind.Kind == nat.CGNAT):
 		h.run.Verdict(lab.Bad, "The router has mapped the port, and nobody gets through. %s", kind.Sentence)
 		return lab.Bad
+	case !res.while && h.run.Settings().Loss > 0:
+		h.run.Verdict(lab.Bad, "The router has mapped the port, and none of the tries got through, which may be chance: this link loses packets.")
+		return lab.Bad
 	case !res.while:
 		h.run.Verdict(lab.Bad, "The router has mapped the port, and nobody gets through, for a reason that this run can't tell.")
 		return lab.Bad
-	case res.after:
-		h.run.Verdict(lab.Bad, "The program has ended and its mapping stands: %.1f s later strangers reached what listens on that port now. Without a lease it goes on until somebody removes it, or the router restarts.", res.open.Seconds())
+	case res.closed:
+		h.run.Verdict(lab.Good, "Port %d of the router was open while the program ran, and closed when it ended.", res.grant.external)
+		return lab.Good
+	case res.after && res.grant.lease == 0:
+		h.run.Verdict(lab.Bad, "The program has ended and its mapping stands. %s Without a lease it goes on until somebody removes it, or the router restarts.", res.strangers())
 		return lab.Bad
-	case res.leaked:
-		h.run.Verdict(lab.Warn, "The program was killed and removed nothing. Its lease ran out: for %.1f s strangers reached what listens on that port now, and then no more.", res.open.Seconds())
+	case res.after:
+		h.run.Verdict(lab.Warn, "%s, and its mapping stands until its lease of %s is over. %s", h.left(), res.grant.lease, res.strangers())
 		return lab.Warn
-	case h.way == naive:
+	case res.grant.lease == 0 && h.way == naive:
 		h.run.Verdict(lab.Warn, "The mapping was for ever, and the router has lost it: this program does not notice.")
 		return lab.Warn
+	case res.grant.lease == 0:
+		h.run.Verdict(lab.Warn, "%s. The mapping was for ever, and the router has lost it.", h.left())
+		return lab.Warn
 	}
-	h.run.Verdict(lab.Good, "Port %d of the router was open while the program ran, and closed when it ended.", res.grant.external)
-	return lab.Good
+	h.run.Verdict(lab.Warn, "%s. Then its lease ran out. %s", h.left(), res.strangers())
+	return lab.Warn
+}
+
+// left says how a program ended that did not close its port.
+func (h *home) left() string {
+	if h.isKilled() {
+		return "The program was killed and removed nothing"
+	}
+	return "The program asked the router to remove the mapping, and got no answer"
+}
+
+// strangers says who got to the next program on the port.
+func (res result) strangers() string {
+	if !res.leaked {
+		return "No try reached what listens on that port now."
+	}
+	return fmt.Sprintf("For %.1f s strangers reached what listens on that port now.", res.open.Seconds())
 }
 
 // conclude says what all of it comes to.
 func conclude(p Params, r *lab.Run, homes []*home) {
 	tones := map[lab.Tone]int{}
+	reached, lost := 0, false
 	for _, h := range homes {
 		tones[h.verdict()]++
+		res := h.result
+		if res.while {
+			reached++
+		}
+		lost = lost || res.while && !res.closed && !res.after && res.grant.lease == 0
 	}
 	first := homes[0]
 	kind := first.judge()
@@ -108,14 +142,20 @@ func conclude(p Params, r *lab.Run, homes []*home) {
 	switch {
 	case first.result.failed == nil && p.Carrier != "none" && kind.Kind != nat.SingleNAT:
 		say(lab.Bad, "Two NATs. %s", kind.Sentence)
+	case reached == 0:
+		say(lab.Bad, "Nobody got through: see the sentences below.")
+	case reached < len(homes):
+		say(lab.Warn, "One NAT, and a port mapped on it is reachable, but not every program was reached: see the sentences below.")
+	case lost:
+		say(lab.Warn, "One NAT, and a port mapped on it is reachable. A router that restarts forgets its table, and tells nobody: who looks after his mapping has it again.")
 	case tones[lab.Bad] > 0 && tones[lab.Warn] > 0:
-		say(lab.Warn, "One NAT, and a port mapped on it is reachable. Where nobody removed the mapping a lease bounded the damage; without one the door stays open for the next program on that port.")
+		say(lab.Warn, "One NAT, and a port mapped on it is reachable. Where nobody removed the mapping a lease bounds the damage; without one the door stays open for the next program on that port.")
 	case tones[lab.Bad] > 0 && tones[lab.Bad] < len(homes):
 		say(lab.Warn, "One NAT, and a port mapped on it is reachable. Who asks for a lease and removes the mapping leaves nothing behind; who does neither leaves a door open that the next program stands in.")
 	case tones[lab.Good] == len(homes):
 		say(lab.Good, "%s", kind.Sentence)
 	case tones[lab.Bad] == 0:
-		say(lab.Warn, "One NAT, and a port mapped on it is reachable. Where nobody removed the mapping, its lease bounded the damage.")
+		say(lab.Warn, "One NAT, and a port mapped on it is reachable. Where nobody removed the mapping, its lease bounds the damage.")
 	default:
 		say(lab.Bad, "The door stayed open: see the sentences below.")
 	}
