@@ -2,9 +2,11 @@ package holepunching
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"peerlab/lab"
+	"peerlab/netsim"
 	"peerlab/trace"
 )
 
@@ -121,8 +123,28 @@ func (h *holder) say(ctx context.Context) (heard bool, err error) {
 	}
 }
 
+// stands tells whether the NATs have the mappings still that the hole is made of.
+func (h *holder) stands() bool {
+	for _, end := range []struct {
+		side *side
+		path path
+	}{{h.stage.a, h.a.path}, {h.stage.b, h.b.path}} {
+		if end.side.nat == nil {
+			continue
+		}
+		from, to := end.path.at.LocalAddr().String(), end.path.to.String()
+		if !slices.ContainsFunc(end.side.nat.Mappings(), func(m netsim.Mapping) bool {
+			return m.Inside.String() == from && (!m.Toward.IsValid() || m.Toward.String() == to)
+		}) {
+			return false
+		}
+	}
+	return true
+}
+
 // facts tell whether the hole is still open at the end.
 func (h *holder) facts(ctx context.Context) error {
+	stands := h.stands()
 	heard, err := h.say(ctx)
 	if err != nil {
 		return err
@@ -130,7 +152,11 @@ func (h *holder) facts(ctx context.Context) error {
 	run, p := h.stage.run, h.stage.p
 	run.Fact("keepalives sent", float64(h.kept), "packets")
 	run.Fact("open at the end", truth(heard), "of 1")
-	if !heard {
+	switch {
+	case heard:
+	case stands:
+		run.Note("%s: b has not heard the last one, though nobody has forgotten the hole: it was lost on the way, or late.", h.stage.name())
+	default:
 		run.Note("%s: the hole is closed. After %s without a packet from inside a NAT forgets, and nobody tells the two.", h.stage.name(), p.Lifetime)
 	}
 	return nil

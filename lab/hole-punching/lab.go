@@ -42,16 +42,20 @@ type Params struct {
 	Stay      time.Duration         `lab:"stay" label:"Stay open" default:"10" max:"300" unit:"s" help:"before A says something once more"`
 }
 
-// Bounds of the tries: how long they take, and how many there can be with the most guesses and sockets.
+// Bounds of what a run may do: how long the tries take, and how many there can be with the most guesses and sockets.
 const (
 	maxTrying    = 100 * time.Second
 	maxFullTries = 30
+	maxAlive     = 1000 // keepalives of a run; each is a dozen events
 )
 
 // Validate judges the parameters together.
 func (p *Params) Validate() error {
 	if p.Ports == netsim.Random && p.Guesses*p.Sockets*max(p.Tries, 1) > 250*200*maxFullTries {
 		return &lab.ParamError{Field: "tries", Message: "would be too many packets with that many guesses and sockets: the most is " + strconv.Itoa(maxFullTries) + " with the most of both"}
+	}
+	if p.Keepalive > 0 && p.Stay/p.Keepalive > maxAlive {
+		return &lab.ParamError{Field: "keepalive", Message: fmt.Sprintf("would be sent %d times in that stay, and the most is %d", p.Stay/p.Keepalive, maxAlive)}
 	}
 	if took := time.Duration(p.Tries) * p.Wait; took > maxTrying {
 		return &lab.ParamError{Field: "wait", Message: fmt.Sprintf("would make the tries last %.0f s, and the most is %.0f s", took.Seconds(), maxTrying.Seconds())}

@@ -150,10 +150,25 @@ func TestExpiredMappingsCloseTheHole(t *testing.T) {
 	r.Stop()
 }
 
+// On a link that loses every other packet no NAT is the cause.
+func TestLossIsNotHeldAgainstTheNATs(t *testing.T) {
+	t.Parallel()
+	r := labtest.Run(t, theLab(t), "a=none&b=none&tries=0&stay=0&delay=5&loss=50&wait=100&seed=7")
+	for _, e := range r.Log.Events() {
+		if strings.Contains(e.Text, "a NAT forgets") || strings.Contains(e.Text, "guessing") {
+			t.Errorf("without a NAT it is said: %s", e.Text)
+		}
+		if e.Attrs[trace.VerdictAttr] == string(lab.Bad) && !strings.Contains(e.Text, "packets were lost") {
+			t.Errorf("verdict: %s", e.Text)
+		}
+	}
+}
+
 func TestTooManyPacketsAreRefused(t *testing.T) {
 	t.Parallel()
 	for field, query := range map[string]string{
 		"tries": "ports=random&guesses=250&sockets=200&tries=100", "wait": "tries=100&wait=3000",
+		"keepalive": "keepalive=1&stay=10",
 	} {
 		values := map[string][]string{}
 		for _, pair := range strings.Split(query, "&") {

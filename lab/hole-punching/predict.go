@@ -52,13 +52,18 @@ const (
 	allPorts = math.MaxUint16 - lowPort + 1
 )
 
+// hidden tells who can only be reached at a port that nobody has seen.
+func hidden(mine, other kind) bool {
+	return mine == symmetric && (other == portRestricted || other == symmetric)
+}
+
 // region odds
 
 // odds are what arithmetic says of one try, on a link that loses nothing.
 func odds(p Params, predict bool) float64 {
-	hard := 0 // who can only be reached at a port that nobody has seen
-	for _, k := range []struct{ mine, other kind }{{p.A, p.B}, {p.B, p.A}} {
-		if k.mine == symmetric && (k.other == portRestricted || k.other == symmetric) {
+	hard := 0
+	for _, k := range [][2]kind{{p.A, p.B}, {p.B, p.A}} {
+		if hidden(k[0], k[1]) {
 			hard++
 		}
 	}

@@ -77,7 +77,15 @@ func toward(nat *netsim.NAT, other *side) uint16 {
 func conclude(p Params, r *lab.Run, shown []*stage) {
 	plainly, guessing := shown[0], shown[1]
 	pair := fmt.Sprintf("a (%s) and b (%s)", p.A, p.B)
+	a, b := plainly.hidden()
 	switch {
+	case plainly.holder == nil && !a && !b:
+		const late = "The NATs are not the cause: packets were lost on this link, or came later than the two have waited."
+		if guessing.holder != nil {
+			r.Verdict(lab.Warn, "%s are connected at the second attempt only. %s %s", pair, plainly.rule(), late)
+			return
+		}
+		r.Verdict(lab.Bad, "%s are not connected, though by the rule they would be. %s %s", pair, plainly.rule(), late)
 	case plainly.holder != nil:
 		r.Verdict(lab.Good, "%s are connected by punching alone. %s", pair, plainly.rule())
 	case guessing.holder != nil:
@@ -94,12 +102,12 @@ func (s *stage) name() string {
 	return plain
 }
 
+// hidden tells who can only be reached at a port that nobody has seen.
+func (s *stage) hidden() (a, b bool) { return hidden(s.p.A, s.p.B), hidden(s.p.B, s.p.A) }
+
 // rule is what decides about this pair of NATs.
 func (s *stage) rule() string {
-	hard := func(mine, other kind) bool {
-		return mine == symmetric && (other == portRestricted || other == symmetric)
-	}
-	switch a, b := hard(s.p.A, s.p.B), hard(s.p.B, s.p.A); {
+	switch a, b := s.hidden(); {
 	case !a && !b && (s.p.A == symmetric || s.p.B == symmetric):
 		return "The port of the symmetric side can't be known, but the other side lets in any port of an address it has written to, and answers to where the knock came from."
 	case !a && !b:

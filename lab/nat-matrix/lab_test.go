@@ -1,7 +1,9 @@
 package natmatrix_test
 
 import (
+	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -182,6 +184,13 @@ func TestPreservedPortsComeBack(t *testing.T) {
 	r.Stop()
 	if n := r.Count(func(e trace.Event) bool { return strings.Contains(e.Text, "No consent to send") }); n != 0 {
 		t.Error("the connection was lost, though the port came back")
+	}
+}
+
+func TestTooManyMessagesAreRefused(t *testing.T) {
+	_, err := theLab(t).Parse(url.Values{"pace": {"20"}, "stay": {"300"}})
+	if e, ok := errors.AsType[*lab.ParamError](err); !ok || e.Field != "pace" {
+		t.Errorf("%v; want pace refused", err)
 	}
 }
 
