@@ -82,7 +82,7 @@ func New(around Surroundings) func() (*lab.Lab, error) {
 			},
 			// The emulated link first: nobody outside is asked unless somebody wants it.
 			Networks: []lab.Network{lab.Link, lab.Loopback}, Prefix: internet,
-			Outside: true, Duration: 2 * time.Minute,
+			Outside: true, Duration: 5 * time.Minute, // a long lifetime is waited for several times
 		}, func(ctx context.Context, p Params, r *lab.Run) error {
 			return (&session{around: around, p: p, r: r, table: newTable(r)}).run(ctx)
 		})
