@@ -35,6 +35,9 @@ import { Transport } from './transport.js';
 /** @type {Record<string, string>} names of views, as a lab's description has them */
 export const labels = { lanes: 'Lanes', waterfall: 'Waterfall', chart: 'Charts', state: 'State', packets: 'Packets', log: 'Log', matrix: 'Matrix', document: 'Document' };
 
+/** Views that not every run of a lab has something for, and what that is. @type {Record<string, (e: Event) => boolean>} */
+const sometimes = { document: isLine, waterfall: (e) => e.kind === 'span' };
+
 /** Views that can show something of these events, the most telling first. @param {Event[]} events */
 export function viewsFor(events) {
   const has = (/** @type {(e: Event) => boolean} */ test) => events.some(test);
@@ -53,8 +56,8 @@ export class Stage {
   /** @type {Map<string, {view: View, panel: HTMLElement, fed: number}>} */
   #views = new Map();
   #current = '';
-  /** there is a line of a document among the events looked at so far */
-  #explains = false;
+  /** views of sometimes that the events looked at so far have something for @type {Set<string>} */
+  #seen = new Set();
   #lookedAt = 0;
   /** somebody has chosen a view */
   #chosen = false;
@@ -116,13 +119,16 @@ export class Stage {
     return playing;
   }
 
-  /** Not every run of a lab explains a document: the tab is there when there is one. */
+  /** Their tabs are there when there is something to show. */
   #offer() {
-    const { events } = this.#player;
-    if (this.#explains || !this.#views.has('document')) return;
-    while (!this.#explains && this.#lookedAt < events.length) this.#explains = isLine(events[this.#lookedAt++]);
-    const tab = document.getElementById('tab-document');
-    if (tab) tab.hidden = !this.#explains && this.#current !== 'document';
+    const { events } = this.#player, names = Object.keys(sometimes).filter((name) => this.#views.has(name));
+    for (; this.#seen.size < names.length && this.#lookedAt < events.length; this.#lookedAt++) {
+      for (const name of names) if (sometimes[name](events[this.#lookedAt])) this.#seen.add(name);
+    }
+    for (const name of names) {
+      const tab = document.getElementById(`tab-${name}`);
+      if (tab) tab.hidden = !this.#seen.has(name) && this.#current !== name;
+    }
   }
 
   /** A run that only fills a table is shown as one, unless somebody has chosen a view. */
