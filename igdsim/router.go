@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"time"
 
+	"golang.org/x/net/netutil"
 	"golang.org/x/sync/errgroup"
 
 	"peerlab/nat"
@@ -20,6 +21,9 @@ const (
 	ssdpPort = 1900
 	httpPort = 5000
 )
+
+// maxClients bounds the connections served at a time; more wait.
+const maxClients = 64
 
 // Group is where searches go; the Host has to have joined it to hear them.
 var Group = netip.AddrFrom4([4]byte{239, 255, 255, 250})
@@ -102,7 +106,7 @@ func (r *Router) Run(ctx context.Context) error {
 		r.ssdp.Close()
 		r.pmp.Close()
 	})()
-	all.Go(func() error { return closed(server.Serve(r.web)) })
+	all.Go(func() error { return closed(server.Serve(netutil.LimitListener(r.web, maxClients))) })
 	all.Go(func() error { return closed(r.answerSearches()) })
 	all.Go(func() error { return closed(r.answerPMP()) })
 	all.Go(func() error { return r.table.expire(ctx) })
