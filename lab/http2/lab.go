@@ -14,8 +14,8 @@ var files embed.FS
 
 // Params are what can be asked of a run.
 type Params struct {
-	Requests int           `lab:"requests" label:"Requests" default:"3" min:"1" max:"12" unit:"requests" help:"for the big page, all at once"`
-	Size     int           `lab:"size" label:"Big page" default:"100" min:"1" max:"400" unit:"kB"`
+	Requests int           `lab:"requests" label:"Requests" default:"3" min:"1" max:"8" unit:"requests" help:"for the big page, all at once"`
+	Size     int           `lab:"size" label:"Big page" default:"100" min:"1" max:"300" unit:"kB"`
 	Window   int           `lab:"window" label:"Window of a stream" default:"64" min:"16" max:"1000" unit:"KiB" help:"that the client opens"`
 	Shared   int           `lab:"shared" label:"Window of the connection" default:"128" min:"128" max:"2000" unit:"KiB" help:"for all its streams together"`
 	Busy     time.Duration `lab:"busy" label:"Busy" default:"300" max:"3000" unit:"ms" help:"how long the client does something else before it reads a big page"`

@@ -127,6 +127,8 @@ func (c *call) channels() error {
 
 // open goes from the offer to the first message.
 func (c *call) open(ctx context.Context) error {
+	failed, over := context.WithCancel(ctx)
+	defer over()
 	a, b := c.ends[0], c.ends[1]
 	b.heard = c.explainer("offer")
 	answer := c.explainer("answer")
@@ -138,8 +140,11 @@ func (c *call) open(ctx context.Context) error {
 	}
 	a.pc.OnICEConnectionStateChange(func(s pion.ICEConnectionState) {
 		c.r.State(trace.ICE, "peer-a", "ICE", s.String())
-		if s == pion.ICEConnectionStateConnected {
+		switch s {
+		case pion.ICEConnectionStateConnected:
 			c.clock.reach(checked)
+		case pion.ICEConnectionStateFailed:
+			over() // for whoever waits for the first message
 		}
 	})
 	b.pc.OnICEConnectionStateChange(func(s pion.ICEConnectionState) {
@@ -167,21 +172,34 @@ func (c *call) open(ctx context.Context) error {
 		case <-c.clock.reached:
 			c.tell()
 			return nil
+		case <-failed.Done():
 		case <-wait.Done():
 			err = wait.Err()
 		}
 	}
 	c.clock.stop("given up")
-	if ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
-		return err
+	if ctx.Err() != nil || err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		return errors.Join(err, ctx.Err())
 	}
-	why := ""
-	if rtt := 2 * c.r.Settings().Delay; rtt >= forgets {
-		why = fmt.Sprintf(" A round trip takes %s, and Pion forgets a check after %s.", rtt, forgets)
-	}
-	c.r.Verdict(lab.Bad, "No connection within %s: given up while waiting for the %s.%s", time.Since(begin).Round(time.Second), c.clock.waiting(), why)
+	c.r.Verdict(lab.Bad, "No connection within %s: given up while waiting for the %s.%s", time.Since(begin).Round(100*time.Millisecond), c.clock.waiting(), c.why())
 	c.r.Fact("opened", 0, "of 1")
 	return nil
+}
+
+// why is what is known to keep checks from succeeding, in words.
+func (c *call) why() (why string) {
+	if c.clock.waiting() != stepNames[checked] {
+		return ""
+	}
+	if rtt := 2 * c.r.Settings().Delay; rtt >= forgets {
+		why += fmt.Sprintf(" A round trip takes %s, and Pion forgets a check after %s.", rtt, forgets)
+	}
+	for _, e := range c.ends {
+		if c.p.NAT == "home" && !e.knowsOutside() {
+			why += fmt.Sprintf(" %s never learned what its NAT looks like from outside: Pion asks STUN once, and the question or the answer was lost.", e.name)
+		}
+	}
+	return why
 }
 
 // outage takes the line down for a while, right when DTLS begins.

@@ -21,9 +21,10 @@ type end struct {
 
 	heard func(signal) // what the other side tells
 
-	mu    sync.Mutex
-	early bool     // candidates have to wait for the description that they belong to
-	found []signal // these
+	mu      sync.Mutex
+	outside bool     // it has been told what its NAT's outside is
+	early   bool     // candidates have to wait for the description that they belong to
+	found   []signal // these
 }
 
 // region negotiate
@@ -124,18 +125,29 @@ func (e *end) take(ctx context.Context, s signal) error {
 // finds some before the description with its new names is out.
 func (e *end) trickles() {
 	e.pc.OnICECandidate(func(c *pion.ICECandidate) {
-		if c == nil || !e.trickle {
+		if c == nil {
 			return
 		}
 		told := c.ToJSON()
 		e.mu.Lock()
 		defer e.mu.Unlock()
+		e.outside = e.outside || c.Typ == pion.ICECandidateTypeSrflx
+		if !e.trickle {
+			return
+		}
 		if e.early {
 			e.found = append(e.found, signal{Candidate: &told})
 			return
 		}
 		e.tell(signal{Candidate: &told})
 	})
+}
+
+// knowsOutside tells whether STUN has answered.
+func (e *end) knowsOutside() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.outside
 }
 
 // hold keeps the candidates that are found from now on.
