@@ -10,8 +10,8 @@ import (
 
 // Bounds of callers: about 20 MB if all are in use.
 const (
-	maxCallerAddrs = 1 << 10
-	maxCallerPorts = 128 // of one address, so that nobody pushes others out with his
+	maxCallers     = 1 << 10
+	maxCallerPorts = 128 // of one holder, so that nobody pushes others out with his
 	callerLife     = 15 * time.Minute
 )
 
@@ -20,11 +20,11 @@ const (
 // so that nobody can aim it at a socket that never spoke to us.
 type callers struct {
 	mu sync.Mutex
-	by *lru.Cache[netip.Addr, *lru.Cache[uint16, time.Time]]
+	by *lru.Cache[netip.Addr, *lru.Cache[netip.AddrPort, time.Time]] // by holder
 }
 
 func newCallers() (*callers, error) {
-	by, err := lru.New[netip.Addr, *lru.Cache[uint16, time.Time]](maxCallerAddrs)
+	by, err := lru.New[netip.Addr, *lru.Cache[netip.AddrPort, time.Time]](maxCallers)
 	return &callers{by: by}, err
 }
 
@@ -32,22 +32,23 @@ func newCallers() (*callers, error) {
 func (c *callers) called(client netip.AddrPort) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	ports, known := c.by.Get(client.Addr())
+	who := holder(client.Addr())
+	ports, known := c.by.Get(who)
 	if !known {
-		ports, _ = lru.New[uint16, time.Time](maxCallerPorts) // fails for a size below 1 only
-		c.by.Add(client.Addr(), ports)
+		ports, _ = lru.New[netip.AddrPort, time.Time](maxCallerPorts) // fails for a size below 1 only
+		c.by.Add(who, ports)
 	}
-	ports.Add(client.Port(), time.Now())
+	ports.Add(client, time.Now())
 }
 
 // knows tells whether a client has asked lately.
 func (c *callers) knows(client netip.AddrPort) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	ports, known := c.by.Peek(client.Addr())
+	ports, known := c.by.Peek(holder(client.Addr()))
 	if !known {
 		return false
 	}
-	at, known := ports.Peek(client.Port())
+	at, known := ports.Peek(client)
 	return known && time.Since(at) < callerLife
 }

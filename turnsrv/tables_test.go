@@ -91,3 +91,24 @@ func TestLimiterForgetsAndCountsByNetwork(t *testing.T) {
 		t.Error("the oldest source isn't forgotten")
 	}
 }
+
+// Who has a /64 of addresses has no more room for it than others.
+func TestCallersOfOneNetworkPushNobodyOut(t *testing.T) {
+	c, err := newCallers()
+	if err != nil {
+		t.Fatal(err)
+	}
+	early := netip.MustParseAddrPort("192.0.2.1:40000")
+	c.called(early)
+	crowd := netip.MustParseAddr("2001:db8::1")
+	for range 2 * maxCallers {
+		c.called(netip.AddrPortFrom(crowd, 40000))
+		crowd = crowd.Next()
+	}
+	if !c.knows(early) {
+		t.Error("who had asked is forgotten")
+	}
+	if last := netip.AddrPortFrom(crowd.Prev(), 40000); !c.knows(last) || c.knows(netip.AddrPortFrom(crowd, 40000)) || c.knows(netip.AddrPortFrom(last.Addr(), 40001)) {
+		t.Error("not just those are known that have asked")
+	}
+}
