@@ -37,7 +37,7 @@ type Params struct {
 	Lifetime time.Duration         `lab:"lifetime" label:"Mapping life" default:"30" min:"2" max:"300" unit:"s" help:"without packets from inside"`
 	Restart  string                `lab:"restart" label:"ICE restart" oneof:"auto hand" help:"auto: when the path has failed, or is down for two seconds; hand: by the button"`
 	Pace     time.Duration         `lab:"pace" label:"Pace" default:"1000" min:"20" max:"5000" unit:"ms" help:"between two messages each way, once they are connected"`
-	Stay     time.Duration         `lab:"stay" label:"Stay connected" default:"20" max:"300" unit:"s" help:"for the buttons"`
+	Stay     time.Duration         `lab:"stay" label:"Stay connected" default:"30" max:"300" unit:"s" help:"for the buttons"`
 }
 
 // maxMessages bounds the record: a message and its echo are two dozen events by a relay.
