@@ -6,12 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/netip"
 	"net/url"
+	"os"
 	"runtime"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"peerlab/lab"
 	"peerlab/trace"
@@ -248,6 +251,49 @@ func TestSocketsAreBounded(t *testing.T) {
 	if _, _, err := rec.Status(); !errors.Is(err, lab.ErrSockets) {
 		t.Errorf("error %v", err)
 	}
+}
+
+func TestOutsidersLeaveRoomForTheRun(t *testing.T) {
+	const most = 20
+	l := labOf(t, func(ctx context.Context, r *lab.Run) error {
+		_, client, l, err := pair(r)
+		if err != nil {
+			return err
+		}
+		accepted := make(chan net.Conn, most)
+		r.Go(func(context.Context) error {
+			for {
+				c, err := l.Accept()
+				if err != nil {
+					return nil
+				}
+				accepted <- c // and stays open
+			}
+		})
+		for i := range most {
+			c, err := net.Dial("tcp", l.Addr().String())
+			if err != nil {
+				return err
+			}
+			defer c.Close()
+			if i < most/2 {
+				<-accepted
+				continue
+			}
+			c.SetReadDeadline(time.Now().Add(20 * time.Second))
+			if _, err := c.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Errorf("outsider %d is not hung up on: %v", i+1, err)
+			}
+		}
+		for range 3 {
+			if _, err := client.DialContext(ctx, "tcp", "server:80"); err != nil {
+				t.Errorf("the run's own client finds no room: %v", err)
+			}
+		}
+		return nil
+	})
+	rec := start(t, newRunner(t, lab.Config{Labs: []*lab.Lab{l}, MaxSockets: most}), "echo", nil)
+	wantOutcome(t, rec, lab.Finished, "")
 }
 
 func TestHostNames(t *testing.T) {

@@ -19,12 +19,18 @@ type conn struct {
 // are refused if it isn't.
 func (s *sockets) dialledConn(c net.Conn) (net.Conn, error) {
 	a := c.LocalAddr()
-	return s.conn(c, s.name(a.Network(), "", "", a)...)
+	return s.conn(c, false, s.name(a.Network(), "", "", a)...)
 }
 
-func (s *sockets) conn(c net.Conn, names ...string) (net.Conn, error) {
+// conn keeps a connection; guest says that it is from outside.
+func (s *sockets) conn(c net.Conn, guest bool, names ...string) (net.Conn, error) {
 	w := &conn{Conn: c}
-	w.release = func() { s.drop(w, names...) }
+	w.release = func() {
+		s.drop(w, names...)
+		if guest {
+			s.leave()
+		}
+	}
 	if err := s.keep(w); err != nil {
 		return nil, err
 	}
@@ -58,13 +64,14 @@ func (c *conn) NetConn() net.Conn { return c.Conn }
 type listener struct {
 	net.Listener
 	sockets *sockets
+	open    bool // to the outside
 	once    sync.Once
 	release func()
 	err     error
 }
 
-func (s *sockets) listener(l net.Listener, network, lane, port string) (net.Listener, error) {
-	w := &listener{Listener: l, sockets: s}
+func (s *sockets) listener(l net.Listener, network, lane, port string, open bool) (net.Listener, error) {
+	w := &listener{Listener: l, sockets: s, open: open}
 	names := s.name(network, lane, port, l.Addr())
 	w.release = func() { s.drop(w, names...) }
 	if err := s.keep(w); err != nil {
@@ -74,21 +81,28 @@ func (s *sockets) listener(l net.Listener, network, lane, port string) (net.List
 }
 
 // Accept waits for the next connection. One that would be over the run's limit
-// is closed at once, and it waits on.
+// is closed at once, and it waits on; so is one from outside when half of what the
+// run may have open is theirs.
 func (l *listener) Accept() (net.Conn, error) {
 	for {
 		c, err := l.Listener.Accept()
 		if err != nil {
 			return nil, err
 		}
-		if err := l.sockets.take(); err != nil {
+		guest := false
+		if l.open {
+			guest, err = l.sockets.accept(c.RemoteAddr())
+		} else {
+			err = l.sockets.take()
+		}
+		if err != nil {
 			c.Close()
 			if errors.Is(err, net.ErrClosed) {
 				return nil, err
 			}
 			continue
 		}
-		return l.sockets.conn(c)
+		return l.sockets.conn(c, guest)
 	}
 }
 

@@ -165,7 +165,7 @@ func (h *Host) Listen(network, address string) (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s listens on %s: %w", h.name, clip(address, 100), err)
 	}
-	return h.run.sockets.listener(l, network, h.run.lane(h.name), port)
+	return h.run.sockets.listener(l, network, h.run.lane(h.name), port, h.sim == nil)
 }
 
 // ListenPacket opens a datagram socket: "udp" and ":53". Ports are as for

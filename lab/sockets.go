@@ -20,6 +20,7 @@ type sockets struct {
 	closed  bool
 	told    bool
 	count   int // open, or about to be
+	guests  int // of them, accepted from outside
 	peak    int
 	refused int
 	open_   map[io.Closer]struct{}
@@ -56,6 +57,10 @@ func (s *sockets) open(f func() error) error {
 func (s *sockets) take() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.takeLocked()
+}
+
+func (s *sockets) takeLocked() error {
 	switch {
 	case s.closed:
 		return net.ErrClosed
@@ -70,6 +75,40 @@ func (s *sockets) take() error {
 	s.count++
 	s.peak = max(s.peak, s.count)
 	return nil
+}
+
+// accept makes room for a connection that was accepted from a listener open to
+// the outside, and tells whether it is from there. Such guests get half of all
+// the room, so that whoever comes in crowds leaves some to the run.
+func (s *sockets) accept(from net.Addr) (guest bool, err error) {
+	s.mu.Lock()
+	_, own := s.owners[key(from.Network(), from.String())]
+	full := s.guests >= s.max/2
+	s.mu.Unlock()
+	if !own && full { // or it is one of ours whose dial is just ending
+		own = s.owner(from) != ""
+	}
+	if own {
+		return false, s.take()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.guests >= s.max/2 {
+		s.refused++
+		return true, limited(ErrSockets, s.max/2)
+	}
+	if err := s.takeLocked(); err != nil {
+		return true, err
+	}
+	s.guests++
+	return true, nil
+}
+
+// leave gives back the room of a guest.
+func (s *sockets) leave() {
+	s.mu.Lock()
+	s.guests--
+	s.mu.Unlock()
 }
 
 func (s *sockets) over() bool {

@@ -138,7 +138,7 @@ func TestHostileVisitorsDoNotHurtOthers(t *testing.T) {
 	t.Parallel()
 	r := open(t, "part=names")
 	host := r.Live("careful.host")
-	// One takes all the connections there are, and sends the beginning of a message.
+	// One opens many connections, and sends the beginning of a message.
 	for _, port := range []string{"careful.port", "careful.dot-port", "careful.doh-port"} {
 		for range 15 {
 			c, err := net.Dial("tcp", net.JoinHostPort(host, r.Live(port)))
@@ -181,7 +181,6 @@ func TestHostileVisitorsDoNotHurtOthers(t *testing.T) {
 	if n := r.Count(func(e trace.Event) bool { return e.Kind == trace.Message && strings.HasSuffix(e.From, lab.Outside) }); n > 300 {
 		t.Errorf("visitors fill the record: %d messages", n)
 	}
-	// The seats are on all three listeners together.
 	c, err := net.Dial("tcp", net.JoinHostPort(host, r.Live("careful.port")))
 	if err == nil {
 		c.SetDeadline(time.Now().Add(5 * time.Second))

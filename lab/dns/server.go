@@ -98,11 +98,10 @@ func (s *server) open() error {
 			return s.witness(query, from, UDP, s.datagram(query, s.strange(from)))
 		})
 	})
-	seats := newSeats(s.run)
-	s.run.Go(func(context.Context) error { return s.accept(seats.at(l), TCP) })
+	s.run.Go(func(context.Context) error { return s.accept(l, TCP) })
 	config := &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12, NextProtos: []string{"dot"}}
-	s.run.Go(func(context.Context) error { return s.accept(tls.NewListener(seats.at(dot), config), DoT) })
-	s.run.Go(func(ctx context.Context) error { return s.serveHTTPS(ctx, seats.at(doh), cert) })
+	s.run.Go(func(context.Context) error { return s.accept(tls.NewListener(dot, config), DoT) })
+	s.run.Go(func(ctx context.Context) error { return s.serveHTTPS(ctx, doh, cert) })
 	for name, l := range map[string]net.Listener{"dot-port": dot, "doh-port": doh} {
 		_, port, err := net.SplitHostPort(l.Addr().String())
 		if err != nil {
