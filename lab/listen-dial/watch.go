@@ -54,8 +54,8 @@ func watch(r *lab.Run, c, s *lab.Host, each bool) *watcher {
 	}
 	r.Go(func(ctx context.Context) error {
 		defer w.close()
-		for w.look() == nil {
-			wait := pause
+		for began := time.Now(); w.look() == nil; began = time.Now() {
+			wait := max(pause, time.Since(began)) // a machine with many sockets has long tables
 			if w.resting.Load() {
 				wait = 100 * time.Millisecond
 			}
