@@ -21,8 +21,11 @@ type way struct {
 	rounds []round
 }
 
-// maxMeasuring is when a way begins no more rounds: with many losses one takes long.
-const maxMeasuring = 30 * time.Second
+// Bounds of time: with many losses a round takes long.
+const (
+	maxRound     = 30 * time.Second // then what is not there has failed
+	maxMeasuring = 20 * time.Second // then a way begins no more rounds
+)
 
 // place is a server, a client, and what lies between them.
 type place struct {
@@ -97,6 +100,8 @@ func (w *way) measure(ctx context.Context) error {
 // recorded there.
 func (at *place) round(ctx context.Context, shown *lab.Run) (round, error) {
 	p := &progress{run: shown, began: time.Now()}
+	inTime, cancel := context.WithTimeout(ctx, maxRound)
+	defer cancel()
 	var requests []func(context.Context) error
 	client, err := at.dialer()
 	if err != nil {
@@ -106,7 +111,7 @@ func (at *place) round(ctx context.Context, shown *lab.Run) (round, error) {
 	for n := 1; n <= at.p.Requests; n++ { // all are wanted now
 		a := p.begin(n)
 		requests = append(requests, func(ctx context.Context) error {
-			err := a.get(ctx, client)
+			err := a.get(inTime, client)
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}

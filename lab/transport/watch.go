@@ -155,7 +155,7 @@ func (o *onlooker) answered(text string, wrong bool) {
 	row := o.row
 	o.mu.Unlock()
 	if wrong {
-		text = "failed not this one's: " + text
+		text = "failed not what was asked for: " + text
 	}
 	o.run.Cell(row, answerColumn, text, nil)
 }
