@@ -77,28 +77,27 @@ func (s *server) carefully(w http.ResponseWriter) error {
 
 // echo sends every line back in capitals. before is called before each one.
 func (s *server) echo(conn net.Conn, r *bufio.Reader, before func()) {
-	lines := s.told(conn)
+	tell := s.teller(conn)
 	for {
 		before()
 		line, err := readLine(r)
 		if err != nil {
 			return
 		}
-		lines(line)
+		tell(line)
 		if _, err := fmt.Fprintf(conn, "%s\n", strings.ToUpper(line)); err != nil {
 			return
 		}
 	}
 }
 
-// told returns what records the lines of visitors, the first few of them.
-func (s *server) told(conn net.Conn) func(line string) {
+// teller returns what records the lines of visitors, a few of them.
+func (s *server) teller(conn net.Conn) func(line string) {
 	if s.run.HostOf(conn.RemoteAddr()) != "" {
 		return func(string) {} // the client of the run has told
 	}
-	left := 30
 	return func(line string) {
-		if left--; left >= 0 {
+		if s.told.Allow() {
 			s.run.Message(trace.App, lab.Outside, "server", "line", line)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"golang.org/x/net/netutil"
+	"golang.org/x/time/rate"
 
 	"peerlab/lab"
 	"peerlab/trace"
@@ -36,6 +37,7 @@ type server struct {
 	addr   string
 	http   *http.Server
 	listen net.Listener
+	told   *rate.Limiter // what visitors do, in the record
 
 	mu    sync.Mutex
 	conns map[net.Conn]int      // number, by connection
@@ -48,7 +50,7 @@ func newServer(p Params, r *lab.Run, name, port string) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &server{p: p, name: name, run: r, conns: map[net.Conn]int{}, taken: map[net.Conn]struct{}{}}
+	s := &server{p: p, name: name, run: r, conns: map[net.Conn]int{}, taken: map[net.Conn]struct{}{}, told: rate.NewLimiter(10, 30)}
 	if s.client, err = r.Host("client"); err != nil {
 		return nil, err
 	}
@@ -113,7 +115,8 @@ func (s *server) state(conn net.Conn, state http.ConnState) {
 		delete(s.conns, conn)
 	}
 	s.mu.Unlock()
-	if number <= maxShown {
+	every := state == http.StateActive || state == http.StateIdle // request, as often as a visitor likes
+	if number <= maxShown && (!every || s.told.Allow()) {
 		s.run.State(trace.HTTP, "server", fmt.Sprintf("connection %d", number), state.String())
 	}
 }
