@@ -20,14 +20,14 @@ type summary struct {
 // region held
 
 // summary counts. A message was held back if an earlier one of its stream arrived
-// after it, and it was delivered after that. This is told by the packets, so a machine
-// that is busy cannot be mistaken for it.
+// after it, and was delivered before it. A machine that is busy delivers late, but in
+// the order in which things arrived, so it cannot be mistaken for that.
 func (l *load) summary(lifetime time.Duration) summary {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s := summary{sent: len(l.parcels), got: l.got, overtaken: l.overtaken}
 	var ages []time.Duration
-	latest := map[place]time.Time{} // by stream: the latest arrival so far
+	latest := map[place]parcel{} // by stream: the one that arrived last so far
 	for number, m := range l.parcels {
 		if m.delivered.IsZero() {
 			continue
@@ -44,12 +44,12 @@ func (l *load) summary(lifetime time.Duration) summary {
 		stream := l.number[number]
 		stream.message = 0
 		last := latest[stream]
-		if wait := last.Sub(m.arrived); wait > slack && !m.delivered.Before(last) {
+		if wait := last.arrived.Sub(m.arrived); wait > slack && !m.delivered.Before(last.delivered) {
 			s.held++
 			s.heldMost = max(s.heldMost, wait)
 		}
-		if m.arrived.After(last) {
-			latest[stream] = m.arrived
+		if m.arrived.After(last.arrived) {
+			latest[stream] = m
 		}
 	}
 	if len(ages) > 0 {
