@@ -5,8 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"go.uber.org/goleak"
-
 	"peerlab/e2e/need"
 	"peerlab/lab"
 	"peerlab/lab/labtest"
@@ -17,9 +15,7 @@ import (
 
 // After a connection error net/http leaves the other end a second to read the
 // GOAWAY, whatever becomes of the server meanwhile. h2spec makes many.
-func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("net/http.(*http2serverConn).serve"))
-}
+func TestMain(m *testing.M) { labtest.Main(m) }
 
 func theLab(t testing.TB) *lab.Lab {
 	t.Helper()

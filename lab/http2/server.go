@@ -55,6 +55,9 @@ type pages struct {
 // maxUpload bounds what is read of a body.
 const maxUpload = 1 << 20
 
+// bodyPatience is how long a page waits for a body that it has no use for.
+const bodyPatience = 500 * time.Millisecond
+
 func (p *pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch r.URL.Path {
 	case "/big":
@@ -77,8 +80,19 @@ func (p *pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.pushed(r.Proto, err)
 		fmt.Fprintf(w, "push: %v\n", err)
 	default:
+		if r.ContentLength > 0 && !p.bodyIsRight(w, r) {
+			return
+		}
 		fmt.Fprintf(w, "hello by %s\n", r.Proto)
 	}
+}
+
+// bodyIsRight reads a body whose length was told before the answer is begun, so
+// that one of another length has none. Nobody is waited for who sends no more.
+func (p *pages) bodyIsRight(w http.ResponseWriter, r *http.Request) bool {
+	http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyPatience))
+	_, err := io.Copy(io.Discard, http.MaxBytesReader(w, r.Body, maxUpload))
+	return err == nil
 }
 
 // write writes n bytes, or as many as somebody wants to have.

@@ -3,15 +3,11 @@ package pipelining_test
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"net"
-	"os"
 	"os/exec"
 	"strings"
 	"testing"
 	"time"
-
-	"go.uber.org/goleak"
 
 	"peerlab/e2e/need"
 	"peerlab/lab"
@@ -20,23 +16,7 @@ import (
 	"peerlab/trace"
 )
 
-// TestMain looks for what is left behind, and once more after a second: that is
-// how long fasthttp's client sleeps before it sees that nobody wants it.
-func TestMain(m *testing.M) {
-	code := m.Run()
-	deadline := time.Now().Add(3 * time.Second)
-	for code == 0 {
-		err := goleak.Find()
-		if err == nil {
-			break
-		}
-		if time.Now().After(deadline) {
-			fmt.Fprintln(os.Stderr, err)
-			code = 1
-		}
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { labtest.Main(m) }
 
 func theLab(t testing.TB) *lab.Lab {
 	t.Helper()
