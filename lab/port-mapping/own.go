@@ -177,7 +177,11 @@ func (o *own) experiment(ctx context.Context, p Params) error {
 	}
 	to := netip.AddrPortFrom(o.external, g.external)
 	done(fmt.Sprintf("port %d outside, for %s", g.external, g.lease))
-	o.run.State(trace.App, gateway, "open", fmt.Sprintf("port %d → %s", to.Port(), l.Addr()))
+	outside := to.String()
+	if !to.Addr().IsValid() { // a router that does not tell its own
+		outside = fmt.Sprintf("port %d", to.Port())
+	}
+	o.run.State(trace.App, gateway, "open", fmt.Sprintf("%s → %s", outside, l.Addr()))
 	o.hairpin(ctx, to)
 	if to.Addr().IsValid() {
 		o.run.Note("From outside, for %s: nc %s %d", p.Stay, to.Addr(), to.Port())
