@@ -18,6 +18,7 @@ var rules = map[string][]string{
 	"trace":              {},
 	"guard":              {},
 	"static":             {},
+	"leaks":              {},
 	"procnet":            {},
 	"selfsigned":         {},
 	"signaling/envelope": {},
@@ -32,7 +33,7 @@ var rules = map[string][]string{
 	"igdsim":             {"nat"},
 	"lab":                {"trace", "netsim", "guard"},
 	"lab/lesson":         {"lab"},
-	"lab/labtest":        {"lab", "lab/lesson", "trace"},
+	"lab/labtest":        {"lab", "lab/lesson", "trace", "leaks"},
 	"lab/<slug>":         {"lab", "trace", "netsim", "procnet", "guard", "selfsigned", "icesim", "igdsim", "dissect", "tlsrecord", "signaling", "turnsrv", "nat", "peer"},
 	"web":                {"signaling", "turnsrv", "nat", "peer", "trace", "static", "dissect", "lab", "lab/lesson"},
 }
@@ -74,6 +75,7 @@ var third = map[string][]string{
 
 	"github.com/HdrHistogram/hdrhistogram-go": {"lab/proxy", "lab/fasthttp"},
 	"github.com/jackpal/go-nat-pmp":           {"nat"},
+	"go.uber.org/goleak":                      {"leaks", "lab/labtest"},
 }
 
 func TestImportsFollowTheLayering(t *testing.T) {

@@ -11,13 +11,13 @@ import (
 	"github.com/pion/ice/v2"
 	"github.com/pion/logging"
 	"github.com/pion/stun"
-	"go.uber.org/goleak"
 
 	"peerlab/icesim"
+	"peerlab/leaks"
 	"peerlab/netsim"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaks.Main(m) }
 
 // world is a net with our server on it, and a host for each of two agents,
 // behind NATs if asked for.

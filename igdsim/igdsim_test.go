@@ -12,14 +12,13 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"peerlab/igdsim"
+	"peerlab/leaks"
 	"peerlab/nat"
 	"peerlab/netsim"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaks.Main(m) }
 
 // home is an emulated home with a router that is asked, and a host outside.
 type home struct {

@@ -10,13 +10,13 @@ import (
 	"time"
 
 	"github.com/pion/turn/v2"
-	"go.uber.org/goleak"
 
 	"peerlab/guard"
+	"peerlab/leaks"
 	"peerlab/turnsrv"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaks.Main(m) }
 
 const (
 	testSecret = "open sesame"

@@ -18,14 +18,13 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
+	"peerlab/leaks"
 	"peerlab/peer"
 	"peerlab/signaling"
 	"peerlab/trace"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaks.Main(m) }
 
 const patience = 30 * time.Second
 

@@ -4,16 +4,15 @@ import (
 	"strings"
 	"testing"
 
-	"go.uber.org/goleak"
-
 	"peerlab/e2e/need"
 	"peerlab/lab"
 	"peerlab/lab/hijack"
 	"peerlab/lab/labtest"
+	"peerlab/leaks"
 	"peerlab/trace"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaks.Main(m) }
 
 func theLab(t testing.TB) *lab.Lab {
 	t.Helper()

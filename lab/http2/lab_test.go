@@ -11,11 +11,10 @@ import (
 	"peerlab/trace"
 
 	"peerlab/lab/http2"
+	"peerlab/leaks"
 )
 
-// After a connection error net/http leaves the other end a second to read the
-// GOAWAY, whatever becomes of the server meanwhile. h2spec makes many.
-func TestMain(m *testing.M) { labtest.Main(m) }
+func TestMain(m *testing.M) { leaks.Main(m) }
 
 func theLab(t testing.TB) *lab.Lab {
 	t.Helper()

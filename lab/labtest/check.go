@@ -26,6 +26,7 @@ import (
 
 	"peerlab/lab"
 	"peerlab/lab/lesson"
+	"peerlab/leaks"
 	"peerlab/trace"
 )
 
@@ -64,7 +65,7 @@ func Check(t *testing.T, l *lab.Lab, query ...string) {
 			t.Run("actions on "+string(network), func(t *testing.T) { checkActions(t, l, q) })
 		}
 	}
-	if err := goleak.Find(before); err != nil {
+	if err := leaks.Find(before); err != nil {
 		t.Errorf("a run left something behind: %v", err)
 	}
 }

@@ -7,13 +7,12 @@ import (
 	"testing"
 	"testing/fstest"
 
-	"go.uber.org/goleak"
-
 	"peerlab/lab"
+	"peerlab/leaks"
 	"peerlab/trace"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaks.Main(m) }
 
 // recorder stands in for a test and keeps what it was told.
 type recorder struct {

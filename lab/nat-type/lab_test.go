@@ -6,16 +6,15 @@ import (
 	"sync"
 	"testing"
 
-	"go.uber.org/goleak"
-
 	"peerlab/lab"
 	"peerlab/lab/labtest"
 	"peerlab/trace"
 
 	nattype "peerlab/lab/nat-type"
+	"peerlab/leaks"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaks.Main(m) }
 
 func theLab(t testing.TB) *lab.Lab {
 	t.Helper()

@@ -9,8 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"go.uber.org/goleak"
-
 	"peerlab/dissect"
 	"peerlab/e2e/need"
 	"peerlab/lab"
@@ -18,9 +16,10 @@ import (
 	"peerlab/trace"
 
 	"peerlab/lab/packets"
+	"peerlab/leaks"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaks.Main(m) }
 
 func theLab(t testing.TB) *lab.Lab {
 	t.Helper()

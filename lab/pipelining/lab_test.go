@@ -13,10 +13,11 @@ import (
 	"peerlab/lab"
 	"peerlab/lab/labtest"
 	"peerlab/lab/pipelining"
+	"peerlab/leaks"
 	"peerlab/trace"
 )
 
-func TestMain(m *testing.M) { labtest.Main(m) }
+func TestMain(m *testing.M) { leaks.Main(m) }
 
 func theLab(t testing.TB) *lab.Lab {
 	t.Helper()

@@ -3,7 +3,7 @@ package slownetwork
 import (
 	"testing"
 
-	"go.uber.org/goleak"
+	"peerlab/leaks"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaks.Main(m) }

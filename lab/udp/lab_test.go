@@ -14,17 +14,16 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"peerlab/e2e/need"
 	"peerlab/lab"
 	"peerlab/lab/labtest"
 	"peerlab/trace"
 
 	"peerlab/lab/udp"
+	"peerlab/leaks"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaks.Main(m) }
 
 func theLab(t testing.TB) *lab.Lab {
 	t.Helper()

@@ -6,15 +6,14 @@ import (
 	"slices"
 	"testing"
 
-	"go.uber.org/goleak"
-
 	"peerlab/lab"
 	"peerlab/lab/labtest"
 	"peerlab/lab/labtest/ping"
+	"peerlab/leaks"
 	"peerlab/trace"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaks.Main(m) }
 
 func theLab(t *testing.T) *lab.Lab {
 	t.Helper()
