@@ -129,15 +129,7 @@ func (h *Host) dialLoopback(ctx context.Context, network, address string) (net.C
 		}
 		return nil, ErrNotOurs
 	}
-	done := s.dialling()
-	var d net.Dialer
-	c, err := d.DialContext(ctx, network, own.String())
-	if err != nil {
-		done(nil, "")
-		return nil, err
-	}
-	done(c.LocalAddr(), h.name)
-	return c, nil
+	return s.owners.dial(ctx, h.name, network, own.String())
 }
 
 // Listen takes a port: "tcp" and ":80". The port is the one asked for on the
@@ -192,7 +184,7 @@ func (h *Host) ListenPacket(network, address string) (net.PacketConn, error) {
 		return nil, fmt.Errorf("%s listens on %s: %w", h.name, clip(address, 100), err)
 	}
 	if h.sim == nil {
-		h.run.sockets.dialling()(pc.LocalAddr(), h.name) // what it sends is the host's
+		h.run.sockets.owners.own(pc.LocalAddr(), h.name) // what it sends is the host's
 	}
 	return h.run.sockets.packetConn(pc, network, h.run.lane(h.name), port, h.sim == nil)
 }
@@ -268,7 +260,7 @@ func (r *Run) HostOf(a net.Addr) string {
 		return ""
 	}
 	if r.Network() == Loopback {
-		return r.sockets.owner(a)
+		return r.sockets.owners.of(a)
 	}
 	host, _, err := net.SplitHostPort(a.String())
 	if err != nil {

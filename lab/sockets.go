@@ -15,8 +15,9 @@ type sockets struct {
 	max      int
 	note     func(string) // told once when the limit is met
 
+	owners *owners // who dialled
+
 	mu      sync.Mutex
-	settled *sync.Cond // a dial has ended
 	closed  bool
 	told    bool
 	count   int // open, or about to be
@@ -25,20 +26,13 @@ type sockets struct {
 	refused int
 	open_   map[io.Closer]struct{}
 	names   map[string]netip.AddrPort // "tcp naive/server:80": a listener
-	owners  map[string]string         // local address of a dialled connection: host
-	dialled []string                  // the keys of owners, oldest first
-	dials   uint64                    // begun
-	pending map[uint64]struct{}       // those of them not ended
 }
 
 func newSockets(listenOn netip.Addr, most int, note func(string)) *sockets {
-	s := &sockets{
-		listenOn: listenOn, max: most, note: note,
+	return &sockets{
+		listenOn: listenOn, max: most, note: note, owners: newOwners(),
 		open_: map[io.Closer]struct{}{}, names: map[string]netip.AddrPort{},
-		owners: map[string]string{}, pending: map[uint64]struct{}{},
 	}
-	s.settled = sync.NewCond(&s.mu)
-	return s
 }
 
 // open makes room for one more and calls f to open it; if f fails the room is
@@ -81,14 +75,7 @@ func (s *sockets) takeLocked() error {
 // the outside, and tells whether it is from there. Such guests get half of all
 // the room, so that whoever comes in crowds leaves some to the run.
 func (s *sockets) accept(from net.Addr) (guest bool, err error) {
-	s.mu.Lock()
-	_, own := s.owners[key(from.Network(), from.String())]
-	full := s.guests >= s.max/2
-	s.mu.Unlock()
-	if !own && full { // or it is one of ours whose dial is just ending
-		own = s.owner(from) != ""
-	}
-	if own {
+	if s.owners.of(from) != "" {
 		return false, s.take()
 	}
 	s.mu.Lock()
@@ -158,7 +145,6 @@ func (s *sockets) close() {
 	for c := range s.open_ {
 		all = append(all, c)
 	}
-	s.settled.Broadcast()
 	s.mu.Unlock()
 	for _, c := range all {
 		c.Close()
@@ -204,61 +190,3 @@ func (s *sockets) find(network, variant, address string) (netip.AddrPort, bool) 
 }
 
 func key(network, address string) string { return network + " " + address }
-
-// dialling notes that a host of this run is about to appear at some local
-// address; done tells which.
-func (s *sockets) dialling() (done func(local net.Addr, host string)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.dials++
-	id := s.dials
-	s.pending[id] = struct{}{}
-	return func(local net.Addr, host string) {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		delete(s.pending, id)
-		if local != nil {
-			s.ownLocked(key(local.Network(), local.String()), host)
-		}
-		s.settled.Broadcast()
-	}
-}
-
-// maxOwners bounds how many dialled connections are remembered. They outlive
-// the connection, which may be over before its listener asks who that was.
-const maxOwners = 4096
-
-func (s *sockets) ownLocked(k, host string) {
-	if _, known := s.owners[k]; !known {
-		if len(s.dialled) == maxOwners {
-			delete(s.owners, s.dialled[0])
-			s.dialled = s.dialled[1:]
-		}
-		s.dialled = append(s.dialled, k)
-	}
-	s.owners[k] = host
-}
-
-// owner is the host that dialled from the local address a. A listener can
-// accept before the dialler knows its own address, so dials that are pending
-// now are waited for: on the loopback they end at once.
-func (s *sockets) owner(a net.Addr) string {
-	k := key(a.Network(), a.String())
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for last := s.dials; ; s.settled.Wait() {
-		host, known := s.owners[k]
-		if known || s.closed || !s.pendingLocked(last) {
-			return host
-		}
-	}
-}
-
-func (s *sockets) pendingLocked(last uint64) bool {
-	for id := range s.pending {
-		if id <= last {
-			return true
-		}
-	}
-	return false
-}
