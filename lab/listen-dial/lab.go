@@ -12,7 +12,7 @@ import (
 	"peerlab/netsim"
 )
 
-//go:embed lab.md table.go hold_linux.go below.go walk.go handlers.go requests.go half.go eyeballs.go
+//go:embed lab.md table.go hold_linux.go below.go walk.go handshake.go handlers.go requests.go half.go eyeballs.go
 var files embed.FS
 
 // Params are what can be asked of a run.

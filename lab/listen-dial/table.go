@@ -1,6 +1,7 @@
 package listendial
 
 import (
+	"net"
 	"slices"
 
 	"peerlab/lab"
@@ -42,15 +43,20 @@ type end struct {
 // kernel lists what the kernel has of the variant's listeners: their own
 // sockets, and both ends of every connection to them. A connection that is
 // closed but remembered has an entry, though no program has a handle of it.
+// Those of others than the client are left out until the scenes are over.
 func (w *watcher) kernel() (map[end]string, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	found := map[end]string{}
 	table, err := procnet.TCP(func(s procnet.Socket) bool { return w.listeners[s.Local] || w.listeners[s.Remote] })
+	alone := w.each || !w.resting.Load()
 	for _, s := range table {
-		e := end{client, s.Local.Port(), s.Remote.Port()}
+		e, from := end{client, s.Local.Port(), s.Remote.Port()}, s.Local
 		if w.listeners[s.Local] {
-			e = end{server, s.Remote.Port(), s.Local.Port()} // the remote port of a listener is 0
+			e, from = end{server, s.Remote.Port(), s.Local.Port()}, s.Remote // the remote port of a listener is 0
+		}
+		if alone && e.client != 0 && w.now[e] == nil && w.run.HostOf(net.TCPAddrFromAddrPort(from)) != client {
+			continue
 		}
 		found[e] = s.State.String()
 		if found[e] == synSent {

@@ -28,12 +28,13 @@ func (s *stage) walk(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	at := &door{Listener: l, own: make(chan net.Conn, 4)}
 	for _, leg := range []struct {
 		name string
-		take func(context.Context, net.Listener) error
+		take func(context.Context, *door) error
 	}{{orderly, s.inOrder}, {simultaneous, s.atOnce}, {aborted, s.byReset}} {
 		s.watch.call(leg.name)
-		if err := leg.take(ctx, l); err != nil {
+		if err := leg.take(ctx, at); err != nil {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
@@ -45,13 +46,13 @@ func (s *stage) walk(ctx context.Context) error {
 
 // inOrder opens a connection, with all the states of the handshake, and closes
 // it, the client first.
-func (s *stage) inOrder(ctx context.Context, l net.Listener) error {
-	c, err := s.handshake(ctx, l)
+func (s *stage) inOrder(ctx context.Context, at *door) error {
+	c, err := s.handshake(ctx, at)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	peer, err := s.accept(l)
+	peer, err := at.other(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -101,8 +102,8 @@ func (s *stage) close(ctx context.Context, c, peer net.Conn) error {
 // region at-once
 
 // atOnce closes both ends before either has heard of the other: the FINs cross.
-func (s *stage) atOnce(ctx context.Context, l net.Listener) error {
-	c, peer, err := s.pair(ctx, l)
+func (s *stage) atOnce(ctx context.Context, at *door) error {
+	c, peer, err := s.pair(ctx, at)
 	if err != nil {
 		return err
 	}
@@ -128,8 +129,8 @@ func (s *stage) atOnce(ctx context.Context, l net.Listener) error {
 // region reset
 
 // byReset ends a connection without any of this.
-func (s *stage) byReset(ctx context.Context, l net.Listener) error {
-	c, peer, err := s.pair(ctx, l)
+func (s *stage) byReset(ctx context.Context, at *door) error {
+	c, peer, err := s.pair(ctx, at)
 	if err != nil {
 		return err
 	}
@@ -152,30 +153,15 @@ func (s *stage) byReset(ctx context.Context, l net.Listener) error {
 // endregion
 
 // pair opens a connection and gives both ends.
-func (s *stage) pair(ctx context.Context, l net.Listener) (c, peer net.Conn, err error) {
+func (s *stage) pair(ctx context.Context, at *door) (c, peer net.Conn, err error) {
 	if c, err = s.client.DialContext(ctx, "tcp", server+":7"); err != nil {
 		return nil, nil, err
 	}
-	if peer, err = s.accept(l); err != nil {
+	if peer, err = at.other(ctx, c); err != nil {
 		c.Close()
 		return nil, nil, err
 	}
 	return c, peer, nil
-}
-
-// accept takes the next connection of the client. Who comes from outside meanwhile
-// is sent away.
-func (s *stage) accept(l net.Listener) (net.Conn, error) {
-	for {
-		c, err := l.Accept()
-		if err != nil {
-			return nil, fmt.Errorf("accept: %w", err)
-		}
-		if s.run.HostOf(c.RemoteAddr()) == client {
-			return c, nil
-		}
-		c.Close()
-	}
 }
 
 // holdUp makes the next FIN wait: on the loopback, by full buffers. On the link
@@ -185,83 +171,6 @@ func (s *stage) holdUp(from, to net.Conn) error {
 		return nil
 	}
 	return fill(from, to)
-}
-
-// handshake dials. On the link the delay shows its states. On the loopback the
-// listener is full at first, so that the SYN is dropped, and afterwards waits for the
-// first byte before it believes in the connection.
-func (s *stage) handshake(ctx context.Context, l net.Listener) (net.Conn, error) {
-	s.until(ctx, "the listener is seen", func() bool { return s.watch.is(server, "listener", listening) })
-	if s.run.Network() == lab.Link {
-		c, err := s.client.DialContext(ctx, "tcp", server+":7")
-		if err != nil {
-			return nil, err
-		}
-		s.see(ctx, client, orderly, synSent)
-		s.see(ctx, server, orderly, synReceived)
-		return c, nil
-	}
-	unblock, err := s.block(ctx, l)
-	if errors.Is(err, errors.ErrUnsupported) {
-		s.run.Note("The states of the handshake can't be held up on this system.")
-		return s.client.DialContext(ctx, "tcp", server+":7")
-	}
-	if err != nil {
-		return nil, err
-	}
-	dialled := make(chan net.Conn, 1)
-	failed := make(chan error, 1)
-	s.run.Go(func(ctx context.Context) error {
-		c, err := s.client.DialContext(ctx, "tcp", server+":7")
-		dialled <- c
-		failed <- err
-		return err
-	})
-	s.see(ctx, client, orderly, synSent)
-	if err := unblock(); err != nil {
-		return nil, err
-	}
-	c := <-dialled // when the SYN is sent again, after a second
-	if err := <-failed; err != nil {
-		return nil, err
-	}
-	s.see(ctx, server, orderly, synReceived)
-	if err := deferAccept(belowListener(l), 0); err != nil {
-		return nil, fmt.Errorf("TCP_DEFER_ACCEPT: %w", err)
-	}
-	if _, err := c.Write([]byte{'!'}); err != nil {
-		return nil, fmt.Errorf("the first byte: %w", err)
-	}
-	return c, nil
-}
-
-// block fills a listener with a connection that is not accepted. unblock takes
-// that away, and lets the listener defer the next one.
-func (s *stage) block(ctx context.Context, l net.Listener) (unblock func() error, err error) {
-	if err := limit(l, 0); err != nil {
-		return nil, err
-	}
-	s.watch.call("") // the filler is not part of the walk
-	filler, err := s.client.DialContext(ctx, "tcp", server+":7")
-	if err != nil {
-		return nil, err
-	}
-	s.watch.ignore(filler)
-	s.watch.call(orderly)
-	return func() error {
-		if err := deferAccept(belowListener(l), 10); err != nil {
-			return fmt.Errorf("TCP_DEFER_ACCEPT: %w", err)
-		}
-		other, err := s.accept(l)
-		if err != nil {
-			return err
-		}
-		if err := errors.Join(abort(filler), other.Close(), limit(l, 16)); err != nil {
-			return fmt.Errorf("make room for another connection: %w", err)
-		}
-		s.run.Note("The listener has room again. The client's SYN was dropped; it is sent again a second after the first one.")
-		return nil
-	}, nil
 }
 
 // see waits until the watcher has seen a state.
