@@ -109,24 +109,27 @@ func (h *home) serve(t *testing.T, port string) {
 	}()
 }
 
+// How long to wait for an answer that should come, and for one that should not.
+const patience, silence = 20 * time.Second, 300 * time.Millisecond
+
 // reach tells what is heard from outside at a port of the router.
-func (h *home) reach(t *testing.T, port uint16) string {
+func (h *home) reach(t *testing.T, port uint16, wait time.Duration) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), wait)
 	defer cancel()
 	c, err := h.outside.DialContext(ctx, "tcp", netip.AddrPortFrom(h.nat.External(), port).String())
 	if err != nil {
 		return ""
 	}
 	defer c.Close()
-	c.SetDeadline(time.Now().Add(5 * time.Second))
+	c.SetDeadline(time.Now().Add(patience))
 	b, _ := io.ReadAll(c)
 	return string(b)
 }
 
 func (h *home) gone(t *testing.T, why string) {
 	t.Helper()
-	late := time.After(20 * time.Second)
+	late := time.After(patience)
 	for {
 		select {
 		case c := <-h.changes:
@@ -152,13 +155,13 @@ func TestAMappedPortIsReachedFromOutside(t *testing.T) {
 	if gw.Name != "Simulated <router>" || gw.Service != "WANIPConnection:1" || gw.External != h.nat.External() || gw.Local != h.laptop.Addr() || !gw.Connected {
 		t.Errorf("gateway %+v", gw.GatewayInfo)
 	}
-	if heard := h.reach(t, 9090); heard != "" {
+	if heard := h.reach(t, 9090, silence); heard != "" {
 		t.Errorf("before: %q", heard)
 	}
 	if err := gw.Map(t.Context(), web, time.Minute); err != nil {
 		t.Fatal(err)
 	}
-	if heard := h.reach(t, 9090); heard != "laptop" {
+	if heard := h.reach(t, 9090, patience); heard != "laptop" {
 		t.Errorf("mapped: %q", heard)
 	}
 	e, err := gw.Lookup(t.Context(), nat.TCP, 9090)
@@ -168,7 +171,7 @@ func TestAMappedPortIsReachedFromOutside(t *testing.T) {
 	if err := gw.Unmap(t.Context(), nat.TCP, 9090); err != nil {
 		t.Error(err)
 	}
-	if heard := h.reach(t, 9090); heard != "" {
+	if heard := h.reach(t, 9090, silence); heard != "" {
 		t.Errorf("after: %q", heard)
 	}
 	h.gone(t, "removed")
@@ -189,7 +192,7 @@ func TestTheSameByPMP(t *testing.T) {
 			t.Fatalf("granted %+v, %v", g, err)
 		}
 	}
-	if heard := h.reach(t, 9090); heard != "laptop" {
+	if heard := h.reach(t, 9090, patience); heard != "laptop" {
 		t.Errorf("mapped: %q", heard)
 	}
 	// Somebody else gets another port, for no longer than the router likes.
@@ -200,7 +203,7 @@ func TestTheSameByPMP(t *testing.T) {
 	if err := p.Unmap(t.Context(), nat.TCP, 8080); err != nil {
 		t.Error(err)
 	}
-	if heard := h.reach(t, 9090); heard != "" {
+	if heard := h.reach(t, 9090, silence); heard != "" {
 		t.Errorf("after: %q", heard)
 	}
 	if all := h.router.Table(); len(all) != 1 || all[0].To.Addr() != h.console.Addr() {
@@ -283,7 +286,7 @@ func TestTheMapperHoldsAPort(t *testing.T) {
 	if c := <-h.changes; c.Text != web.Description || c.Lease != 20*time.Minute {
 		t.Errorf("it maps %+v", c)
 	}
-	if heard := h.reach(t, 9090); heard != "laptop" {
+	if heard := h.reach(t, 9090, patience); heard != "laptop" {
 		t.Errorf("mapped: %q", heard)
 	}
 	stop()

@@ -67,14 +67,21 @@ func TestFaultsComeThroughSOAP(t *testing.T) {
 	}
 }
 
-// within fails a test whose f takes longer than limit.
+// within fails a test whose f takes longer than limit, each of a few times: a
+// busy machine may be late, but not always.
 func within(t *testing.T, limit time.Duration, f func()) {
 	t.Helper()
-	start := time.Now()
-	f()
-	if took := time.Since(start); took > limit {
-		t.Errorf("took %v, want at most %v", took, limit)
+	const tries = 5
+	for i := range tries {
+		start := time.Now()
+		f()
+		took := time.Since(start)
+		if took <= limit {
+			return
+		}
+		t.Logf("try %d of %d took %v, want at most %v", i+1, tries, took, limit)
 	}
+	t.Errorf("took more than %v each time", limit)
 }
 
 func TestNoGatewayIsToldWithin3s(t *testing.T) {
@@ -98,10 +105,17 @@ func TestNoLinksIsNoGateway(t *testing.T) {
 func TestDiscoverEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	asked := make(chan struct{}, 100)
-	finder := loopbackFinder(ssdpResponder(t, func(string) string { asked <- struct{}{}; return "" }))
-	ctx, cancel := context.WithCancel(t.Context())
-	go func() { <-asked; cancel() }()
+	finder := loopbackFinder(ssdpResponder(t, func(string) string {
+		select {
+		case asked <- struct{}{}:
+		default: // enough of them
+		}
+		return ""
+	}))
 	within(t, time.Second, func() {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go func() { <-asked; cancel() }()
 		if _, err := finder.Discover(ctx); !errors.Is(err, context.Canceled) {
 			t.Errorf("error %v, want context.Canceled", err)
 		}

@@ -108,9 +108,9 @@ func TestPMPSilence(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), 600*time.Millisecond)
-			defer cancel()
 			within(t, 3*time.Second, func() {
+				ctx, cancel := context.WithTimeout(t.Context(), 600*time.Millisecond)
+				defer cancel()
 				if _, err := p.Condition(ctx); !errors.Is(err, ErrNoPMPAnswer) {
 					t.Errorf("error %v, want ErrNoPMPAnswer", err)
 				}
