@@ -41,8 +41,6 @@ var (
 		Detail: "A page on another site tried to act here in your name. If it was you, go to the start page and try again."}
 	errHost = &failure{Status: http.StatusMisdirectedRequest, Title: "This server has another name",
 		Detail: "It answers to its own addresses only. If you reached it under a name of yours, start it with --public-url set to that name."}
-	errTooLarge = &failure{Status: http.StatusRequestEntityTooLarge, Title: "Too much at once",
-		Detail: "What was sent is larger than any form on this site."}
 	errTooFast = &failure{Status: http.StatusTooManyRequests, Title: "One room at a time",
 		Detail: "Many rooms were started from your address in a short time. Wait a minute, then try again."}
 	errNoPlace = &failure{Status: http.StatusServiceUnavailable, Title: "Every room is taken",
@@ -78,6 +76,12 @@ func errMethod(allow string) *failure {
 		Detail: "This address takes " + allow + " only."}
 }
 
+// errTooLarge is for a body of more bytes than are taken at its address.
+func errTooLarge(most int64) *failure {
+	return &failure{Status: http.StatusRequestEntityTooLarge, Title: "Too much at once",
+		Detail: fmt.Sprintf("At most %d bytes are taken here.", most)}
+}
+
 // errUnavailable is for what could not be done now, with the reason in words.
 func errUnavailable(what string, err error) *failure {
 	return &failure{Status: http.StatusServiceUnavailable, Title: what, Detail: sentence(err.Error())}
@@ -91,7 +95,7 @@ func asFailure(err error) (f *failure, ours bool) {
 	case errors.As(err, &f):
 		return f, false
 	case errors.As(err, &tooLarge):
-		return errTooLarge, false
+		return errTooLarge(tooLarge.Limit), false
 	case errors.Is(err, signaling.ErrRateLimited):
 		return errTooFast, false
 	case errors.Is(err, signaling.ErrTooManyRooms):

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"mime"
 	"net/http"
 	"net/url"
 	"slices"
@@ -204,9 +205,18 @@ func (s *site) notStarted(w http.ResponseWriter, r *http.Request, l *lab.Lab, va
 	return nil
 }
 
+// errNoForm is for a body that no form is sent as: read as one it would be empty,
+// and nobody would be told.
+var errNoForm = &failure{Status: http.StatusUnsupportedMediaType, Title: "That is not a form",
+	Detail: "Content-Type must be application/x-www-form-urlencoded."}
+
 // readForm parses a posted form; one that cannot be read is the sender's fault.
 func readForm(r *http.Request) error {
-	err := r.ParseForm()
+	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if r.ContentLength != 0 && (err != nil || kind != "application/x-www-form-urlencoded") {
+		return errNoForm
+	}
+	err = r.ParseForm()
 	if err == nil {
 		return nil
 	}

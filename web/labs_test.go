@@ -237,6 +237,14 @@ func TestStartForPrograms(t *testing.T) {
 	}
 }
 
+// What is not sent as a form has no parameters that would be read.
+func TestABodyThatIsNoFormRunsNothing(t *testing.T) {
+	f := startLabs(t)
+	for _, kind := range []string{"application/json", "text/plain", ""} {
+		f.ask("POST", "/labs/probe/runs", `{"count":2}`, "Content-Type", kind, "Accept", "application/json").want(t, 415, "application/x-www-form-urlencoded")
+	}
+}
+
 func TestTooManyRunsComeBackWithTheForm(t *testing.T) {
 	f := startLabs(t, func(c *lab.Config) { c.MaxPerClient, c.MaxRunning = 1, 2 })
 	f.run("wait=60000")

@@ -42,6 +42,11 @@ func (s *site) runEvents(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("X-Accel-Buffering", "no") // nginx would hold back what is small
+	if r.Method == http.MethodHead {
+		return nil // that is all there is to say
+	}
 	// The server's ReadTimeout counts on while a handler writes, and would end
 	// the request. Not every writer has deadlines; those have no timeout either.
 	control := http.NewResponseController(w)
@@ -63,8 +68,6 @@ func (s *site) runEvents(w http.ResponseWriter, r *http.Request) error {
 	defer reader.Wait()
 	defer cancel()
 
-	w.Header().Set("Content-Type", "text/event-stream")
-	w.Header().Set("X-Accel-Buffering", "no") // nginx would hold back what is small
 	st := &eventStream{w: w, control: control, last: after}
 	// An error is of the connection: there is nobody left to tell.
 	_ = st.follow(ctx, rec, events)

@@ -101,6 +101,17 @@ func TestEventsFromTheFirstToTheEnd(t *testing.T) {
 	}
 }
 
+// A HEAD is answered at once, though the run goes on, and watches nothing.
+func TestTheHeadOfAStreamEnds(t *testing.T) {
+	f := startLabs(t)
+	path := f.run("wait=60000")
+	got := f.ask("HEAD", path+"/events", "")
+	got.want(t, 200)
+	if kind := got.Header.Get("Content-Type"); kind != "text/event-stream" {
+		t.Errorf("Content-Type %q", kind)
+	}
+}
+
 func TestACutStreamIsResumedWithoutAGap(t *testing.T) {
 	f := startLabs(t)
 	path := f.run("count=500&wait=400")

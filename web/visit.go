@@ -4,9 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"mime"
 	"net/http"
+	"strings"
 
 	"peerlab/lab"
 	"peerlab/static"
@@ -33,11 +35,16 @@ func (s *site) visit(w http.ResponseWriter, r *http.Request) error {
 	}
 	read := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxVisit))
 	read.DisallowUnknownFields()
-	if err := read.Decode(&body); err != nil {
-		if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
-			return err
-		}
-		return &failure{Status: http.StatusBadRequest, Title: "That could not be read", Detail: sentence(err.Error())}
+	err = read.Decode(&body)
+	if _, more := read.Token(); err == nil && more != io.EOF {
+		err = errors.New("something comes behind the object")
+	}
+	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+		return err
+	}
+	if err != nil {
+		return &failure{Status: http.StatusBadRequest, Title: "That could not be read",
+			Detail: sentence(strings.TrimPrefix(err.Error(), "json: "))}
 	}
 	visitor, err := s.Labs.Visit(rec.ID, body.Browser, body.Name, body.Data)
 	if bad, ok := errors.AsType[*lab.ParamError](err); ok {

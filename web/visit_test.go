@@ -68,7 +68,8 @@ func TestABrowserTakesPart(t *testing.T) {
 		{path, "application/json", `{"browser":"x","data":{}}`, 422, "browser"},
 		{path, "application/json", `{"browser":"0123456789abcdef","data":[]}`, 422, "data"},
 		{path, "application/json", `{"browser":"0123456789abcdef","data":{"a":"` + strings.Repeat("x", 4090) + `"}}`, 422, "4096 bytes"},
-		{path, "application/json", `{"browser":"0123456789abcdef","data":{"a":"` + strings.Repeat("x", 6000) + `"}}`, 413, "larger"},
+		{path, "application/json", `{"browser":"0123456789abcdef","data":{"a":"` + strings.Repeat("x", 6000) + `"}}`, 413, "At most 5120 bytes"},
+		{path, "application/json", body + " {}", 400, "behind"},
 		{"/runs/NONE", "application/json", body, 404, "no such run"},
 	} {
 		f.ask("POST", c.path+"/visitor", c.body, "Content-Type", c.kind, "Accept", "application/json").want(t, c.status, c.says)

@@ -288,7 +288,7 @@ func TestJoin(t *testing.T) {
 
 func TestLargeBodyIsRefused(t *testing.T) {
 	f := start(t)
-	f.ask("POST", "/join", "link="+strings.Repeat("a", 100<<10)).want(t, 413, "Too much at once")
+	f.ask("POST", "/join", "link="+strings.Repeat("a", 100<<10)).want(t, 413, "At most 8192 bytes")
 }
 
 func TestWebSocketPassesTheMiddleware(t *testing.T) {
