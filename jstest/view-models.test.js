@@ -173,6 +173,13 @@ test('a later fact replaces an earlier one, and variants share a card', () => {
   assert.deepEqual(results.cards.map((c) => [c.name, c.results.map((r) => [r.who, r.value])]), [['took', [['naive', 3], ['fixed', 2]]], ['sum', [['', 5]]]]);
 });
 
+test('variants stand in the same order on every card', () => {
+  const results = new Results();
+  results.add(at(1, 'state', { from: 'naive/server', name: 'socket', text: 'listens' }));
+  for (const [name, from] of [['late', 'fixed'], ['late', 'naive'], ['sum', 'naive'], ['sum', 'fixed']]) results.add(at(2, 'fact', { from, name, value: 1 }));
+  assert.deepEqual(results.cards.map((c) => c.results.map((r) => r.who)), [['naive', 'fixed'], ['naive', 'fixed']]);
+});
+
 test('packets are found by every word, and counted', () => {
   const packets = new Packets();
   packets.add(at(1, 'message', { from: 'client', to: 'server', layer: 'tcp', name: 'SYN', attrs: { win: '64240' } }));

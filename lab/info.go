@@ -157,8 +157,8 @@ var ErrBadLab = errors.New("lab: bad description")
 // P is a struct whose exported fields are the parameters, declared by tags
 // (see Param). Fields without a lab tag are an error, as is everything else
 // that would only show when somebody fills in the form. If *P has a method
-// Validate() error, it judges the parameters together; it should return a
-// *ParamError.
+// Validate() error, or ValidateOn(Network) error, it judges the parameters
+// together; it should return a *ParamError.
 //
 // The function runs the lab once and returns when it is over or ctx ends. An
 // error it returns after ctx has ended is taken for a consequence of that.

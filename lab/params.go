@@ -106,10 +106,15 @@ func (l *Lab) Parse(values url.Values) (*Settings, error) {
 	if err := l.common.read(reflect.ValueOf(&s.Common).Elem(), values, s.values); err != nil {
 		return nil, err
 	}
-	if v, ok := own.Interface().(interface{ Validate() error }); ok {
-		if err := v.Validate(); err != nil {
-			return nil, fmt.Errorf("parameters: %w", err)
-		}
+	var err error
+	switch v := own.Interface().(type) {
+	case interface{ Validate() error }:
+		err = v.Validate()
+	case interface{ ValidateOn(Network) error }:
+		err = v.ValidateOn(s.Network)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("parameters: %w", err)
 	}
 	s.own = own
 	return s, nil

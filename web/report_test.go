@@ -22,8 +22,9 @@ func tellingLab(t *testing.T) *lab.Lab {
 		Files: fstest.MapFS{"lab.md": {Data: []byte("Nothing.\n")}},
 	}, func(_ context.Context, _ params, r *lab.Run) error {
 		r.Verdict(lab.Warn, "not yet")
-		r.Variant("naive").Fact("time", 1234.5, "ms")
+		r.Variant("naive").State(trace.App, "server", "listens", "yes") // and so comes first
 		r.Variant("fixed").Fact("time", 12.5, "ms")
+		r.Variant("naive").Fact("time", 1234.5, "ms")
 		r.Fact("answers", 3, "datagrams")
 		r.Cell("full cone", "open", "direct 0.31 s", nil)
 		r.Cell("full cone", "symmetric", "…", nil)

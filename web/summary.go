@@ -117,12 +117,22 @@ func (s *summary) addVerdict(e trace.Event) {
 	s.Verdicts = append(s.Verdicts, v)
 }
 
+// variant is whose a lane is: the part before the slash, or the lane itself.
+func variant(lane string) string {
+	name, _, _ := strings.Cut(lane, "/")
+	return name
+}
+
 // summarize picks what a reader wants first: a later fact replaces an earlier
-// one, of notes the last count, of messages the first.
+// one, of notes the last count, of messages the first. Results stand in the
+// order in which their variants turned up, on every card the same.
 func summarize(events []trace.Event) summary {
 	var s summary
-	cards, results := map[string]int{}, map[[2]string]int{}
+	cards, results, turns := map[string]int{}, map[[2]string]int{}, map[string]int{}
 	for _, e := range events {
+		if who := variant(e.From); turns[who] == 0 {
+			turns[who] = len(turns) + 1
+		}
 		switch e.Kind {
 		case trace.Fact:
 			card, known := cards[e.Name]
@@ -159,6 +169,9 @@ func summarize(events []trace.Event) summary {
 		}
 	}
 	s.Notes = s.Notes[max(0, len(s.Notes)-maxNotes):]
+	for _, card := range s.Facts {
+		slices.SortStableFunc(card.Results, func(a, b factResult) int { return turns[variant(a.Who)] - turns[variant(b.Who)] })
+	}
 	return s
 }
 

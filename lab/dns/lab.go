@@ -40,8 +40,8 @@ type Params struct {
 // maxServers is how many other servers are asked.
 const maxServers = 3
 
-// Validate judges what the tags can't.
-func (p *Params) Validate() error {
+// ValidateOn judges what the tags can't.
+func (p *Params) ValidateOn(network lab.Network) error {
 	for field, name := range map[string]string{"name": p.Name, "short": p.Short, "real": p.Real} {
 		if name == "" && field == "real" {
 			continue
@@ -68,6 +68,15 @@ func (p *Params) Validate() error {
 	}
 	if a, err := netip.ParseAddr(p.Address); err != nil || a.Zone() != "" {
 		return &lab.ParamError{Field: "address", Message: "must be an IP address"}
+	}
+	if network == lab.Link {
+		const noWayOut = "needs the loopback network: the emulated link has no way out"
+		switch {
+		case len(p.others()) > 0:
+			return &lab.ParamError{Field: "servers", Message: noWayOut}
+		case p.Real != "":
+			return &lab.ParamError{Field: "real", Message: noWayOut}
+		}
 	}
 	return nil
 }
@@ -122,19 +131,7 @@ func Lab() (*lab.Lab, error) {
 	}, run)
 }
 
-// What needs a way out can't be had on the link.
-var (
-	errServers = &lab.ParamError{Field: "servers", Message: "needs the loopback network: the emulated link has no way out"}
-	errReal    = &lab.ParamError{Field: "real", Message: "needs the loopback network: the emulated link has no way out"}
-)
-
 func run(ctx context.Context, p Params, r *lab.Run) error {
-	if r.Network() == lab.Link && len(p.others()) > 0 {
-		return errServers
-	}
-	if r.Network() == lab.Link && p.Real != "" {
-		return errReal
-	}
 	if r.Network() == lab.Link {
 		p.Wait += 2 * (r.Settings().Delay + r.Settings().Jitter)
 	}

@@ -27,10 +27,13 @@ type Params struct {
 	Stay     time.Duration `lab:"stay" label:"Stay open" default:"15" max:"300" unit:"s" help:"for your own curl, and for the buttons, when the requests are done"`
 }
 
-// Validate judges the parameters together.
-func (p *Params) Validate() error {
+// ValidateOn judges the parameters together.
+func (p *Params) ValidateOn(network lab.Network) error {
 	if p.URL == "" {
 		return nil
+	}
+	if network == lab.Link {
+		return &lab.ParamError{Field: "url", Message: "needs the loopback network: the emulated link has no way out"}
 	}
 	u, err := url.Parse(p.URL)
 	if err == nil {
@@ -76,13 +79,7 @@ func Lab() (*lab.Lab, error) {
 	}, run)
 }
 
-// errNoWayOut is for another URL on the emulated link.
-var errNoWayOut = &lab.ParamError{Field: "url", Message: "needs the loopback network: the emulated link has no way out"}
-
 func run(ctx context.Context, p Params, r *lab.Run) error {
-	if p.URL != "" && r.Network() == lab.Link {
-		return errNoWayOut
-	}
 	var probes []*probe
 	for _, name := range p.variants() {
 		v := r.Variant(name)

@@ -4,6 +4,12 @@ import { isPublished } from '../run/lanes.js';
 import { copyButtons } from './copy.js';
 import { say } from './dom.js';
 
+/** Whether there is still somebody to be reached. @param {boolean} running */
+export function reachable(running) {
+  const over = document.getElementById('commands-over');
+  if (over) over.hidden = running;
+}
+
 /** @returns {(event: import('../inspect/recorder.js').Event) => void} takes the events of the run */
 export function commands() {
   const box = document.querySelector('.commands');

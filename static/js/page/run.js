@@ -3,7 +3,7 @@
 // In the console, `peerlab.player` is there to look at.
 import { Player } from '../run/player.js';
 import { Stream } from '../run/stream.js';
-import { commands } from './commands.js';
+import { commands, reachable } from './commands.js';
 import { copyButtons } from './copy.js';
 import { must, say } from './dom.js';
 import { packetsOf } from './packetbytes.js';
@@ -54,6 +54,7 @@ function status(now) {
   watchers.dataset.count = String(now.watchers);
   say(watchers, now.watchers < 2 ? '' : `${now.watchers} are watching`);
   for (const button of document.querySelectorAll('.while-running button')) /** @type {HTMLButtonElement} */ (button).disabled = now.state !== 'running';
+  reachable(now.state === 'running');
   if (now.state !== 'running') tick();
 }
 
