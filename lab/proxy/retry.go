@@ -39,7 +39,7 @@ func (b *balancer) RoundTrip(r *http.Request) (*http.Response, error) {
 		attempt := r.Clone(r.Context())
 		attempt.URL.Host = to
 		if body != nil {
-			attempt.Body = io.NopCloser(body)
+			attempt.Body = io.NopCloser(body()) // the transport may still read the last one
 		}
 		resp, err := b.next.RoundTrip(attempt)
 		if err == nil {
@@ -53,9 +53,6 @@ func (b *balancer) RoundTrip(r *http.Request) (*http.Response, error) {
 			return nil, fmt.Errorf("%s (%d tried): %w", to, try, err)
 		}
 		b.retries.Add(1)
-		if body != nil {
-			_, _ = body.(io.Seeker).Seek(0, io.SeekStart) // what is whole is a bytes.Reader
-		}
 	}
 }
 
@@ -82,9 +79,9 @@ var errDial = errors.New("no connection")
 // maxHeld is how much of a body is kept to be sent again.
 const maxHeld = 64 << 10
 
-// hold reads the body if it is small. A larger one goes on as a stream and
-// can't be repeated: whole is false.
-func hold(r *http.Request) (body io.Reader, whole bool, err error) {
+// hold reads the body if it is small, to be sent any number of times. A larger
+// one goes on as a stream and can't be repeated: whole is false.
+func hold(r *http.Request) (body func() io.Reader, whole bool, err error) {
 	if r.Body == nil || r.Body == http.NoBody {
 		return nil, true, nil
 	}
@@ -93,9 +90,9 @@ func hold(r *http.Request) (body io.Reader, whole bool, err error) {
 		return nil, false, fmt.Errorf("reading the request: %w", err)
 	}
 	if len(start) > maxHeld {
-		return io.MultiReader(bytes.NewReader(start), r.Body), false, nil
+		return func() io.Reader { return io.MultiReader(bytes.NewReader(start), r.Body) }, false, nil
 	}
-	return bytes.NewReader(start), true, nil
+	return func() io.Reader { return bytes.NewReader(start) }, true, nil
 }
 
 // pick is the next upstream in turn that does not rest; if all do, the next.

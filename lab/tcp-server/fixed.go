@@ -24,6 +24,8 @@ type fixed struct {
 
 // region cap
 func (s *fixed) Serve(l net.Listener) error {
+	s.wg.Add(1) // Shutdown waits for this loop, and so for whom it has just let in
+	defer s.wg.Done()
 	for {
 		c, err := l.Accept()
 		if err != nil {
