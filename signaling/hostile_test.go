@@ -42,6 +42,9 @@ func TestBadClientsAreToldWhy(t *testing.T) {
 		"too large":            {text(join), text(`{"type":"bye","pad":"` + strings.Repeat("x", envelope.MaxSize) + `"}`), envelope.CodeTooLarge, "64 KiB", websocket.CloseMessageTooBig},
 		"too large first":      {text(strings.Repeat(" ", 200<<10)), nil, envelope.CodeTooLarge, "64 KiB", websocket.CloseMessageTooBig},
 		"too large on its way": {text(join), text(`{"type":"signal","to":"` + wb.Self.ID + `","session":1,"description":{"type":"offer","sdp":"v=0` + strings.Repeat("\u2028", 16000) + `"}}`), envelope.CodeTooLarge, "64 KiB", websocket.CloseMessageTooBig},
+		"a length beyond reason": {text(join), func(c *wire) {
+			c.ws.NetConn().Write([]byte("\x81\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x02\x03\x04"))
+		}, envelope.CodeTooLarge, "64 KiB", websocket.CloseMessageTooBig},
 		"binary": {text(join), func(c *wire) { c.ws.WriteMessage(websocket.BinaryMessage, []byte(join)) },
 			envelope.CodeBadMessage, "text", websocket.ClosePolicyViolation},
 		"many messages": {text(join), func(c *wire) {

@@ -210,8 +210,11 @@ func (s *socket) relay(msg envelope.Message) error {
 }
 
 func (s *socket) readError(err error) error {
-	if errors.Is(err, errFlood) {
+	switch {
+	case errors.Is(err, errFlood):
 		return fatal(envelope.CodeRateLimited, "too much data at once")
+	case errors.Is(err, websocket.ErrReadLimit): // a length of 2^63 and more
+		return refusal(envelope.ErrTooLarge)
 	}
 	return fmt.Errorf("read: %w", err)
 }
