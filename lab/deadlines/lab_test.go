@@ -13,14 +13,7 @@ import (
 
 func TestMain(m *testing.M) { leaks.Main(m) }
 
-func theLab(t testing.TB) *lab.Lab {
-	t.Helper()
-	l, err := deadlines.Lab()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return l
-}
+func theLab(t testing.TB) *lab.Lab { return labtest.New(t, deadlines.Lab) }
 
 func TestTheContract(t *testing.T) {
 	labtest.Check(t, theLab(t), "stay=0&delay=5&deadline=100&pace=25&polite=1")

@@ -17,14 +17,7 @@ import (
 	"peerlab/trace"
 )
 
-func theLab(t testing.TB) *lab.Lab {
-	t.Helper()
-	l, err := dnslab.Lab()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return l
-}
+func theLab(t testing.TB) *lab.Lab { return labtest.New(t, dnslab.Lab) }
 
 func TestTheContract(t *testing.T) { labtest.Check(t, theLab(t), "delay=5&stay=0&pace=30&lookups=5") }
 

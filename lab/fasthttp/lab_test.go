@@ -17,14 +17,7 @@ import (
 
 func TestMain(m *testing.M) { leaks.Main(m) }
 
-func theLab(t testing.TB) *lab.Lab {
-	t.Helper()
-	l, err := fasthttp.Lab()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return l
-}
+func theLab(t testing.TB) *lab.Lab { return labtest.New(t, fasthttp.Lab) }
 
 const short = "stay=0&load=200&for=1&slice=500&bare=300&idle=20"
 

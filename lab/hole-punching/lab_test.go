@@ -6,23 +6,15 @@ import (
 	"testing"
 
 	"peerlab/lab"
-	"peerlab/lab/labtest"
-	"peerlab/trace"
-
 	holepunching "peerlab/lab/hole-punching"
+	"peerlab/lab/labtest"
 	"peerlab/leaks"
+	"peerlab/trace"
 )
 
 func TestMain(m *testing.M) { leaks.Main(m) }
 
-func theLab(t testing.TB) *lab.Lab {
-	t.Helper()
-	l, err := holepunching.Lab()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return l
-}
+func theLab(t testing.TB) *lab.Lab { return labtest.New(t, holepunching.Lab) }
 
 func TestTheContract(t *testing.T) { labtest.Check(t, theLab(t), "stay=0&tries=2") }
 

@@ -7,23 +7,15 @@ import (
 
 	"peerlab/e2e/need"
 	"peerlab/lab"
-	"peerlab/lab/labtest"
-	"peerlab/trace"
-
 	"peerlab/lab/http2"
+	"peerlab/lab/labtest"
 	"peerlab/leaks"
+	"peerlab/trace"
 )
 
 func TestMain(m *testing.M) { leaks.Main(m) }
 
-func theLab(t testing.TB) *lab.Lab {
-	t.Helper()
-	l, err := http2.Lab()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return l
-}
+func theLab(t testing.TB) *lab.Lab { return labtest.New(t, http2.Lab) }
 
 func TestTheContract(t *testing.T) { labtest.Check(t, theLab(t), "stay=0&delay=5&busy=100&requests=2") }
 

@@ -13,14 +13,7 @@ import (
 	"peerlab/trace"
 )
 
-func theLab(t testing.TB) *lab.Lab {
-	t.Helper()
-	l, err := keepalive.Lab()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return l
-}
+func theLab(t testing.TB) *lab.Lab { return labtest.New(t, keepalive.Lab) }
 
 func TestTheContract(t *testing.T) {
 	labtest.Check(t, theLab(t), "delay=2&stay=0&against=1&server-idle=150&idle=50&think=0")

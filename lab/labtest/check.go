@@ -13,7 +13,6 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
-
 	"io/fs"
 	"net/url"
 	"regexp"

@@ -29,6 +29,16 @@ type Running struct {
 	runner *lab.Runner
 }
 
+// New makes a lab by its constructor.
+func New(t testing.TB, build func() (*lab.Lab, error)) *lab.Lab {
+	t.Helper()
+	l, err := build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
 // Start runs the lab with the parameters of a query ("clients=3&network=link"),
 // as a visitor would. The run is ended with the test.
 func Start(t testing.TB, l *lab.Lab, query string) *Running {

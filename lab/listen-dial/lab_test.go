@@ -13,22 +13,14 @@ import (
 	"peerlab/e2e/need"
 	"peerlab/lab"
 	"peerlab/lab/labtest"
-	"peerlab/trace"
-
 	listendial "peerlab/lab/listen-dial"
 	"peerlab/leaks"
+	"peerlab/trace"
 )
 
 func TestMain(m *testing.M) { leaks.Main(m) }
 
-func theLab(t testing.TB) *lab.Lab {
-	t.Helper()
-	l, err := listendial.Lab()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return l
-}
+func theLab(t testing.TB) *lab.Lab { return labtest.New(t, listendial.Lab) }
 
 func TestTheContract(t *testing.T) {
 	labtest.Check(t, theLab(t), "stay=0&patience=300&delay=10&timewait=1&clients=3")

@@ -17,14 +17,7 @@ import (
 
 func TestMain(m *testing.M) { leaks.Main(m) }
 
-func theLab(t testing.TB) *lab.Lab {
-	t.Helper()
-	l, err := multiplexing.Lab()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return l
-}
+func theLab(t testing.TB) *lab.Lab { return labtest.New(t, multiplexing.Lab) }
 
 func TestTheContract(t *testing.T) { labtest.Check(t, theLab(t), "stay=0&rounds=2&loss=1") }
 

@@ -9,22 +9,14 @@ import (
 
 	"peerlab/lab"
 	"peerlab/lab/labtest"
-	"peerlab/trace"
-
 	natmatrix "peerlab/lab/nat-matrix"
 	"peerlab/leaks"
+	"peerlab/trace"
 )
 
 func TestMain(m *testing.M) { leaks.Main(m) }
 
-func theLab(t testing.TB) *lab.Lab {
-	t.Helper()
-	l, err := natmatrix.Lab()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return l
-}
+func theLab(t testing.TB) *lab.Lab { return labtest.New(t, natmatrix.Lab) }
 
 func TestTheContract(t *testing.T) { labtest.Check(t, theLab(t), "stay=1&pace=100&delay=5") }
 

@@ -8,22 +8,14 @@ import (
 
 	"peerlab/lab"
 	"peerlab/lab/labtest"
-	"peerlab/trace"
-
 	nattype "peerlab/lab/nat-type"
 	"peerlab/leaks"
+	"peerlab/trace"
 )
 
 func TestMain(m *testing.M) { leaks.Main(m) }
 
-func theLab(t testing.TB) *lab.Lab {
-	t.Helper()
-	l, err := nattype.New(nattype.Surroundings{})()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return l
-}
+func theLab(t testing.TB) *lab.Lab { return labtest.New(t, nattype.New(nattype.Surroundings{})) }
 
 // Nothing is swallowed by a filter here, so there is nothing to be waited for.
 func TestTheContract(t *testing.T) {

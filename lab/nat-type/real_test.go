@@ -17,10 +17,9 @@ import (
 	"peerlab/guard"
 	"peerlab/lab"
 	"peerlab/lab/labtest"
+	nattype "peerlab/lab/nat-type"
 	"peerlab/trace"
 	"peerlab/turnsrv"
-
-	nattype "peerlab/lab/nat-type"
 )
 
 // verdict is what the run says of the machine, seen from the internet.
@@ -39,10 +38,7 @@ type finished struct{ *lab.Record }
 // address outside.
 func atThisMachine(t testing.TB, around nattype.Surroundings, reach netip.AddrPort, query string) finished {
 	t.Helper()
-	l, err := nattype.New(around)()
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := labtest.New(t, nattype.New(around))
 	runner, err := lab.NewRunner(lab.Config{Labs: []*lab.Lab{l}, Logger: slog.New(slog.DiscardHandler), Outside: &guard.Dialer{
 		Policy: guard.Public, Extra: func(a netip.AddrPort) bool { return a.Addr() == reach.Addr() && a.Port() >= reach.Port() },
 	}})

@@ -13,32 +13,17 @@ import (
 	"peerlab/e2e/need"
 	"peerlab/lab"
 	"peerlab/lab/labtest"
-	"peerlab/trace"
-
 	"peerlab/lab/packets"
 	"peerlab/leaks"
+	"peerlab/trace"
 )
 
 func TestMain(m *testing.M) { leaks.Main(m) }
 
-func theLab(t testing.TB) *lab.Lab {
-	t.Helper()
-	l, err := packets.New(false)()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return l
-}
+func theLab(t testing.TB) *lab.Lab { return labtest.New(t, packets.New(false)) }
 
 // observant is the lab on a server that lets its owner capture.
-func observant(t testing.TB) *lab.Lab {
-	t.Helper()
-	l, err := packets.New(true)()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return l
-}
+func observant(t testing.TB) *lab.Lab { return labtest.New(t, packets.New(true)) }
 
 func TestTheContract(t *testing.T) { labtest.Check(t, theLab(t), "stay=0&delay=5") }
 

@@ -14,14 +14,7 @@ import (
 
 func TestMain(m *testing.M) { leaks.Main(m) }
 
-func theLab(t testing.TB) *lab.Lab {
-	t.Helper()
-	l, err := proxy.Lab()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return l
-}
+func theLab(t testing.TB) *lab.Lab { return labtest.New(t, proxy.Lab) }
 
 func TestTheContract(t *testing.T) {
 	labtest.Check(t, theLab(t), "stay=0&delay=2&pace=5&load=40&requests=9")

@@ -8,19 +8,11 @@ import (
 
 	"peerlab/lab"
 	"peerlab/lab/labtest"
-	"peerlab/trace"
-
 	slownetwork "peerlab/lab/slow-network"
+	"peerlab/trace"
 )
 
-func theLab(t testing.TB) *lab.Lab {
-	t.Helper()
-	l, err := slownetwork.Lab()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return l
-}
+func theLab(t testing.TB) *lab.Lab { return labtest.New(t, slownetwork.Lab) }
 
 func TestTheContract(t *testing.T) { labtest.Check(t, theLab(t), "stay=0&size=100&rate=4000") }
 

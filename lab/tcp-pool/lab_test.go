@@ -13,14 +13,7 @@ import (
 
 func TestMain(m *testing.M) { leaks.Main(m) }
 
-func theLab(t testing.TB) *lab.Lab {
-	t.Helper()
-	l, err := tcppool.Lab()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return l
-}
+func theLab(t testing.TB) *lab.Lab { return labtest.New(t, tcppool.Lab) }
 
 func TestTheContract(t *testing.T) {
 	labtest.Check(t, theLab(t), "stay=0&delay=2&work=3&clients=4&requests=1&patience=100&probe-after=10&idle=50&lifetime=200")

@@ -15,14 +15,7 @@ import (
 
 func TestMain(m *testing.M) { leaks.Main(m) }
 
-func theLab(t testing.TB) *lab.Lab {
-	t.Helper()
-	l, err := throttle.Lab()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return l
-}
+func theLab(t testing.TB) *lab.Lab { return labtest.New(t, throttle.Lab) }
 
 func TestItIsALab(t *testing.T) {
 	labtest.Check(t, theLab(t), "stay=0&for=2&file=100")

@@ -5,11 +5,11 @@ import (
 	"errors"
 	"net/url"
 	"os/exec"
-	"peerlab/e2e/need"
 	"strings"
 	"testing"
 	"time"
 
+	"peerlab/e2e/need"
 	"peerlab/lab"
 	"peerlab/lab/labtest"
 	"peerlab/lab/transport"
@@ -19,14 +19,7 @@ import (
 
 func TestMain(m *testing.M) { leaks.Main(m) }
 
-func theLab(t testing.TB) *lab.Lab {
-	t.Helper()
-	l, err := transport.Lab()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return l
-}
+func theLab(t testing.TB) *lab.Lab { return labtest.New(t, transport.Lab) }
 
 // quick has nothing to wait for: news are stale at once.
 const quick = "stay=0&fresh=0&pause=1&cooldown=30&delay=1&"

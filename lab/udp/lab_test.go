@@ -17,22 +17,14 @@ import (
 	"peerlab/e2e/need"
 	"peerlab/lab"
 	"peerlab/lab/labtest"
-	"peerlab/trace"
-
 	"peerlab/lab/udp"
 	"peerlab/leaks"
+	"peerlab/trace"
 )
 
 func TestMain(m *testing.M) { leaks.Main(m) }
 
-func theLab(t testing.TB) *lab.Lab {
-	t.Helper()
-	l, err := udp.Lab()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return l
-}
+func theLab(t testing.TB) *lab.Lab { return labtest.New(t, udp.Lab) }
 
 func TestTheContract(t *testing.T) { labtest.Check(t, theLab(t), "stay=0&wait=200&delay=5&size=40") }
 

@@ -24,14 +24,7 @@ import (
 
 func TestMain(m *testing.M) { leaks.Main(m) }
 
-func theLab(t testing.TB) *lab.Lab {
-	t.Helper()
-	l, err := webrtc.Lab()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return l
-}
+func theLab(t testing.TB) *lab.Lab { return labtest.New(t, webrtc.Lab) }
 
 func TestTheContract(t *testing.T) { labtest.Check(t, theLab(t), "stay=1&delay=5") }
 

@@ -15,14 +15,7 @@ import (
 
 func TestMain(m *testing.M) { leaks.Main(m) }
 
-func theLab(t *testing.T) *lab.Lab {
-	t.Helper()
-	l, err := ping.Lab()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return l
-}
+func theLab(t testing.TB) *lab.Lab { return labtest.New(t, ping.Lab) }
 
 func TestTheContract(t *testing.T) { labtest.Check(t, theLab(t), "pace=10&stay=0") }
 
