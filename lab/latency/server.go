@@ -48,6 +48,7 @@ func newOwn(p Params, r *lab.Run) (*own, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.State(trace.TCP, "server", "listens on", l.Addr().String())
 	at, err := netip.ParseAddrPort(l.Addr().String())
 	if err != nil {
 		return nil, fmt.Errorf("address of the listener: %w", err)

@@ -14,6 +14,7 @@ import (
 
 	"peerlab/guard"
 	"peerlab/lab"
+	"peerlab/trace"
 )
 
 // target is whom a variant asks, and how it gets there.
@@ -46,6 +47,7 @@ func newTarget(p Params, r *lab.Run, protocol string) (*target, error) {
 		if protocol == h2 && t.url.Scheme == "http" {
 			return nil, errNeedsTLS
 		}
+		r.State(trace.HTTP, "client", "asks", t.url.String())
 		t.transport.MaxResponseHeaderBytes = 64 << 10
 		return t, nil
 	}
@@ -53,7 +55,7 @@ func newTarget(p Params, r *lab.Run, protocol string) (*target, error) {
 		return nil, err
 	}
 	t.dialer.names = names(client)
-	t.transport.TLSClientConfig = &tls.Config{RootCAs: t.own.roots}
+	t.transport.TLSClientConfig = &tls.Config{RootCAs: t.own.roots, KeyLogWriter: r.KeyLog()}
 	t.url, err = url.Parse(t.own.url)
 	return t, err
 }

@@ -77,6 +77,7 @@ func (w *way) serve(handler http.Handler, at string) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
+	w.run.State(trace.TCP, server, "listens on", l.Addr().String())
 	srv := &http.Server{
 		Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 10 * time.Second,
 		WriteTimeout: time.Minute, MaxHeaderBytes: 8 << 10,

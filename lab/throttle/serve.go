@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"peerlab/lab"
+	"peerlab/trace"
 )
 
 // whoKey is where a connection's context has the name of who opened it.
@@ -34,6 +35,7 @@ func serve(r *lab.Run, handler http.Handler) (*lab.Host, net.Addr, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	r.State(trace.TCP, "server", "listens on", l.Addr().String())
 	srv := &http.Server{
 		Handler: handler, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 30 * time.Second, MaxHeaderBytes: 8 << 10,
 		ErrorLog: log.New(io.Discard, "", 0), // it would be about clients that hung up
