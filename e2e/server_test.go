@@ -74,7 +74,7 @@ func TestVersionAndHelp(t *testing.T) {
 		t.Errorf("--help: exit code %d", code)
 	}
 	for _, flag := range []string{"addr", "public-url", "turn-addr", "stun-alt-addr", "relay-ip", "relay-ports", "turn-secret", "turn-peers",
-		"ice-servers", "upnp", "stun-servers", "max-peers", "allowed-hosts", "trusted-proxies", "log-level", "log-format",
+		"ice-servers", "upnp", "stun-servers", "max-peers", "max-runs", "max-runs-each", "labs-on", "capture", "allowed-hosts", "trusted-proxies", "log-level", "log-format",
 		"check-health", "version", "help"} {
 		if !regexp.MustCompile(`(?m)^ +(-\w, )?--` + flag + `\b`).MatchString(help.Output()) {
 			t.Errorf("--help does not tell of --%s", flag)

@@ -62,9 +62,10 @@ var (
 	errManyVisitors = &failure{Status: http.StatusTooManyRequests, Title: "Too many browsers take part",
 		Detail: "This run has as many as it takes. Start one of your own."}
 	errBusy = &failure{Status: http.StatusServiceUnavailable, Title: "Too many runs are going on here", RetryAfter: 15,
-		Detail: "This server does only so many at a time, and each ends within minutes. Try again in a moment."}
+		Detail: "This server does only so many at a time (--max-runs), and each ends within minutes. Try again in a moment."}
 	errYourRuns = &failure{Status: http.StatusTooManyRequests, Title: "Too many runs of yours are going on", RetryAfter: 15,
-		Detail: "Stop one of them, or wait until it has ended. Then start this one again."}
+		Detail: "Stop one of them, or wait until it has ended. Then start this one again. " +
+			"All who come from one address count as one, such as a class behind one router: --max-runs-each sets how many they may have."}
 	errClosing = &failure{Status: http.StatusServiceUnavailable, Title: "The server is shutting down",
 		Detail: "No new run is started."}
 	errOurs = &failure{Status: http.StatusInternalServerError, Title: "That was our mistake",

@@ -79,7 +79,7 @@ func (a *app) buildRelay(ctx context.Context) error {
 }
 
 func (a *app) buildRooms(context.Context) error {
-	trusted := proxyList(a.flags.TrustedProxies)
+	trusted := a.flags.TrustedProxies
 	cfg := signaling.Config{
 		MaxPeers: a.flags.MaxPeers,
 		// The pages' middleware has checked Host before the hub sees a request.
@@ -160,7 +160,7 @@ func (a *app) buildPages(context.Context) error {
 	cfg := web.Config{
 		Rooms:        a.rooms,
 		Status:       a.status,
-		ClientAddr:   proxyList(a.flags.TrustedProxies).clientAddr,
+		ClientAddr:   a.flags.TrustedProxies.clientAddr,
 		AllowedHosts: hosts.allows,
 		ShareURLs:    a.shareURLs,
 		Invite:       a.bots.invite,

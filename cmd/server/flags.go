@@ -32,11 +32,13 @@ type flags struct {
 	UPnP        bool      `name:"upnp" help:"Ask the router to forward the HTTP and TURN ports while the server runs."`
 	StunServers []string  `default:"stun.cloudflare.com:3478,stun.l.google.com:19302" placeholder:"HOST:PORT" help:"Who to ask for this host's public address; asked only when --upnp is on or someone at this machine presses the button. Default ${default}."`
 
-	MaxPeers       int            `default:"8" help:"Peers in a room, 2 to 64."`
-	LabsOn         string         `default:"loopback" enum:"loopback,lan" help:"Where labs listen for other programs: loopback (this machine only) or lan (this machine's address in the local network, for a class). Default ${default}."`
-	Capture        bool           `help:"Let visitors at this very machine capture its packets in the lab on raw packets (needs CAP_NET_RAW)."`
-	AllowedHosts   []string       `placeholder:"NAME" help:"Host names to answer to, beside IP addresses, localhost, this machine's name and the public URL's host."`
-	TrustedProxies []netip.Prefix `placeholder:"CIDR" help:"Reverse proxies whose X-Forwarded-For is believed."`
+	MaxPeers       int       `default:"8" help:"Peers in a room, 2 to 64."`
+	MaxRuns        int       `default:"16" help:"Runs of labs that go on at a time, 1 to 200."`
+	MaxRunsEach    int       `default:"4" help:"How many of them may be one client's: an IPv4 address, such as that of a class behind one router, or an IPv6 /64."`
+	LabsOn         string    `default:"loopback" enum:"loopback,lan" help:"Where labs listen for other programs: loopback (this machine only) or lan (this machine's address in the local network, for a class). Default ${default}."`
+	Capture        bool      `help:"Let visitors at this very machine capture its packets in the lab on raw packets (needs CAP_NET_RAW)."`
+	AllowedHosts   []string  `placeholder:"NAME" help:"Host names to answer to, beside IP addresses, localhost, this machine's name and the public URL's host."`
+	TrustedProxies proxyList `placeholder:"CIDR" help:"Reverse proxies whose X-Forwarded-For is believed."`
 
 	LogLevel  string `default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error."`
 	LogFormat string `default:"text" enum:"text,json" help:"text or json."`
@@ -69,7 +71,7 @@ func parseFlags(args []string, getenv func(string) string, stdout io.Writer) (*f
 		return nil, errHelp
 	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w (--help tells more)", err)
 	}
 	return &f, f.check()
 }
@@ -88,6 +90,12 @@ func environment(getenv func(string) string) kong.Resolver {
 func (f *flags) check() error {
 	if f.MaxPeers < 2 || f.MaxPeers > 64 {
 		return fmt.Errorf("--max-peers: %d is not between 2 and 64", f.MaxPeers)
+	}
+	if f.MaxRuns < 1 || f.MaxRuns > 200 {
+		return fmt.Errorf("--max-runs: %d is not between 1 and 200", f.MaxRuns)
+	}
+	if f.MaxRunsEach < 1 {
+		return fmt.Errorf("--max-runs-each: %d is not 1 or more", f.MaxRunsEach)
 	}
 	if f.TurnSecret != "" && len(f.TurnSecret) < 8 {
 		return errors.New("--turn-secret: shorter than 8 characters")
@@ -129,6 +137,18 @@ func (r *relayIP) UnmarshalText(text []byte) error {
 		return fmt.Errorf("%q is neither auto nor the IPv4 address of a host", text)
 	}
 	r.Addr = a
+	return nil
+}
+
+// network is a range of addresses in CIDR notation.
+type network struct{ netip.Prefix }
+
+func (n *network) UnmarshalText(text []byte) error {
+	p, err := netip.ParsePrefix(string(text))
+	if err != nil {
+		return fmt.Errorf("%q is not like 10.0.0.0/8 or 192.0.2.1/32", text)
+	}
+	n.Prefix = p
 	return nil
 }
 

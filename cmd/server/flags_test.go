@@ -13,6 +13,9 @@ func TestFlagsRefuseNonsenseByName(t *testing.T) {
 	for _, args := range [][]string{
 		{"--max-peers", "1"},
 		{"--max-peers", "many"},
+		{"--max-runs", "0"},
+		{"--max-runs", "201"},
+		{"--max-runs-each", "0"},
 		{"--relay-ports", "50000"},
 		{"--relay-ports", "2000-1000"},
 		{"--relay-ports", "1-100"},
@@ -66,7 +69,7 @@ func TestHelpNamesEveryFlag(t *testing.T) {
 		t.Fatalf("got %v, want errHelp", err)
 	}
 	for _, name := range []string{"addr", "public-url", "turn-addr", "stun-alt-addr", "relay-ip", "relay-ports", "turn-secret", "turn-peers",
-		"ice-servers", "upnp", "stun-servers", "max-peers", "labs-on", "allowed-hosts", "trusted-proxies", "log-level", "log-format"} {
+		"ice-servers", "upnp", "stun-servers", "max-peers", "max-runs", "max-runs-each", "labs-on", "capture", "allowed-hosts", "trusted-proxies", "log-level", "log-format"} {
 		if !strings.Contains(out.String(), "--"+name) {
 			t.Errorf("--help does not mention --%s", name)
 		}

@@ -69,7 +69,7 @@ func sameOrigin(r *http.Request, public publicURL) bool {
 }
 
 // proxyList knows whose X-Forwarded-For to believe.
-type proxyList []netip.Prefix
+type proxyList []network
 
 func (l proxyList) trusts(a netip.Addr) bool {
 	for _, p := range l {

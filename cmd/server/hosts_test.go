@@ -33,7 +33,7 @@ func TestHostListAnswersOnlyToOurNames(t *testing.T) {
 }
 
 func TestClientAddrBelievesOnlyTrustedProxies(t *testing.T) {
-	l := proxyList{netip.MustParsePrefix("10.0.0.0/8")}
+	l := proxyList{{netip.MustParsePrefix("10.0.0.0/8")}}
 	for _, c := range []struct{ remote, forwarded, want string }{
 		{"203.0.113.9:1000", "198.51.100.1", "203.0.113.9"},
 		{"10.0.0.1:1000", "198.51.100.1", "198.51.100.1"},

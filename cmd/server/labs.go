@@ -76,7 +76,7 @@ var errNoLAN = errors.New("--labs-on lan: this machine has no private IPv4 addre
 // to on this machine's address in the local network, and of the outside reach
 // public addresses only.
 func (a *app) buildLabs(context.Context) error {
-	cfg := lab.Config{Logger: a.log.With("part", "labs"), Outside: &guard.Dialer{Policy: guard.Public, Timeout: 10 * time.Second}}
+	cfg := lab.Config{Logger: a.log.With("part", "labs"), MaxRunning: a.flags.MaxRuns, MaxPerClient: a.flags.MaxRunsEach, Outside: &guard.Dialer{Policy: guard.Public, Timeout: 10 * time.Second}}
 	for _, build := range labs(a.flags, a.log.With("part", "nat")) {
 		l, err := build()
 		if err != nil {

@@ -63,7 +63,7 @@ func (a *app) serve(ctx context.Context, listener net.Listener) error {
 		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
 		// No WriteTimeout: it would cut long answers. Bodies are small and pages are buffered.
 	}
-	trusted := proxyList(a.flags.TrustedProxies)
+	trusted := a.flags.TrustedProxies
 	limited := limitPerAddress(listener, connsPerAddress, func(ip netip.Addr) bool {
 		return ip.IsLoopback() || trusted.trusts(ip)
 	})

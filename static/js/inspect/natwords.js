@@ -55,7 +55,10 @@ export function inFull(nat, by) {
   if (!nat) return '';
   const mapping = mappings[nat.mapping] ?? '';
   if (!isKnown(nat) || nat.mapping === 'udp-blocked') return mapping;
-  return `${mapping} ${filters[nat.filtering ?? ''] ?? (by === 'browser' ? 'What is let in a browser cannot find out.' : 'What is let in is not known.')}`;
+  const unseen = by === 'go' ? 'What is let in is not known.'
+    : nat.mapping === 'not-port-dependent' ? 'What is let in a browser cannot find out, nor, where it hides its own address, whether there is a NAT at all.'
+    : 'What is let in a browser cannot find out.';
+  return `${mapping} ${filters[nat.filtering ?? ''] ?? unseen}`;
 }
 
 /** "your NAT and Ann's are both symmetric". @param {NAT} mine @param {NAT} theirs @param {string} name */

@@ -166,7 +166,7 @@ function words(t, peer) {
     case 'verifying': return `${to}, checking the sum`;
     case 'done': return [to, 'complete and verified', t.where].filter(Boolean).join(' · ');
     case 'declined': return t.dir === 'in' ? `${to}, you declined` : `${peer} declined`;
-    case 'cancelled': return [to, t.error || 'cancelled'].join(', ');
-    default: return [to, t.error || 'failed'].join(', ');
+    case 'cancelled': return [to, t.error || 'cancelled'].join(' · ');
+    default: return [to, t.error || 'failed'].join(' · ');
   }
 }

@@ -97,7 +97,8 @@ function frame({ room, selection, unread, announce }, name) {
       last = { code, message };
       banner.hold('The server has let go of this room. What is connected between you goes on until you leave, but nobody new can come in.', 'warn');
     } else if (fatal) over(code, message);
-    else banner.pass(message, 'bad');
+    // What was on its way to somebody who has just left needs nobody's attention; the ladder has it.
+    else if (code !== 'unknown-peer') banner.pass(message, 'bad');
   });
   room.addEventListener('link', (e) => announce(`${/** @type {CustomEvent<import('../net/link.js').Link>} */ (e).detail.peer.name} is here`));
   room.addEventListener('unlink', (e) => announce(`${/** @type {CustomEvent<import('../net/link.js').Link>} */ (e).detail.peer.name} has left`));
