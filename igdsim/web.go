@@ -105,7 +105,7 @@ func readCall(body io.Reader) (map[string]string, error) {
 	for {
 		token, err := decoder.Token()
 		switch {
-		case err == io.EOF && depth == 0:
+		case errors.Is(err, io.EOF) && depth == 0:
 			return args, nil
 		case err != nil:
 			return nil, fmt.Errorf("%w: %w", errCall, err)

@@ -7,10 +7,6 @@ import (
 	"github.com/pion/stun"
 )
 
-// maxBinding is the longest answer to a Binding request, in bytes: four
-// addresses of IPv6 and a fingerprint.
-const maxBinding = stunHeader + 4*(attributeHeader+20) + attributeHeader + 4
-
 // change is what a CHANGE-REQUEST asks for (RFC 5780 section 7.2).
 type change struct{ address, port bool }
 

@@ -39,7 +39,7 @@ type ResponderConfig struct {
 // (RFC 5780 section 6): with RESPONSE-ORIGIN and OTHER-ADDRESS, and by
 // CHANGE-REQUEST from its other port or address. It has no credentials, so
 // anybody may have it send to whomever he claims to be, from any corner; an
-// answer is one datagram of maxBinding bytes at most, and Rate bounds them.
+// answer is one datagram of four addresses at most, and Rate bounds them.
 //
 // Where there is one address, OTHER-ADDRESS names it again with the other port,
 // and a request to change the address is refused with 420. So is PADDING, with which

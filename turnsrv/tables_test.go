@@ -55,7 +55,7 @@ func TestRefusedPortsAreTriedAgain(t *testing.T) {
 		if _, _, err := pool.listen(every); err == nil {
 			t.Fatal("a refused port is tried again at once")
 		}
-		time.Sleep(portRetry) //nolint:forbidigo // the bubble's time
+		time.Sleep(portRetry) // the bubble's time
 		conn, got, err := pool.listen(every)
 		if err != nil || got != port {
 			t.Fatalf("port %d, %v; want %d", got, err, port)

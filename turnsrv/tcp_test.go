@@ -185,7 +185,7 @@ func TestTCPTimeouts(t *testing.T) {
 				if _, err := dribble.Write([]byte{b}); err != nil {
 					return
 				}
-				time.Sleep(time.Second) //nolint:forbidigo // it is the client's slowness, in the bubble's time
+				time.Sleep(time.Second) // it is the client's slowness, in the bubble's time
 			}
 		}()
 		if d := lived(dribble); d != 15*time.Second {
@@ -208,7 +208,7 @@ func TestTCPTimeouts(t *testing.T) {
 			}
 		}
 		for s.Stats().TCPConns > 0 {
-			time.Sleep(time.Second) //nolint:forbidigo // the bubble's time
+			time.Sleep(time.Second) // the bubble's time
 		}
 		if d := time.Since(began); d < 15*time.Second || d > 16*time.Second {
 			t.Errorf("a deaf connection lived %s, want 15s", d)

@@ -62,8 +62,9 @@ func (p *places) take(client netip.Addr) (leave func(), ok bool) {
 
 // uploadAt is what file a request may bring along; nil: none.
 func (s *site) uploadAt(r *http.Request) *lab.Upload {
-	slug, ok := strings.CutPrefix(r.URL.Path, "/labs/")
-	if slug, ok = strings.CutSuffix(slug, "/runs"); !ok || s.Labs == nil || !isMultipart(r) {
+	path, isRuns := strings.CutSuffix(r.URL.Path, "/runs")
+	slug, isLab := strings.CutPrefix(path, "/labs/")
+	if !isRuns || !isLab || s.Labs == nil || !isMultipart(r) {
 		return nil
 	}
 	l, err := s.Labs.Lab(slug)
@@ -115,7 +116,7 @@ func readParts(r *http.Request, most int) (url.Values, *lab.File, error) {
 	var file *lab.File
 	for range maxParts {
 		part, err := form.NextPart()
-		if err == io.EOF { // wrapped in another error it is of a form that was cut off
+		if err == io.EOF { //nolint:errorlint // wrapped in another error it is of a form that was cut off
 			return values, file, nil
 		}
 		if err != nil {

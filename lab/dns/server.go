@@ -194,7 +194,8 @@ func (s *server) accept(l net.Listener, over Transport) error {
 			return err
 		}
 		s.run.Go(func(context.Context) error {
-			serveStream(c, func(query []byte) []byte { return s.witness(query, c.RemoteAddr(), over, stream) }) // its error is the client's affair
+			// Its error is the client's affair.
+			_ = serveStream(c, func(query []byte) []byte { return s.witness(query, c.RemoteAddr(), over, stream) })
 			return nil
 		})
 	}

@@ -135,7 +135,7 @@ func (s *server) weigh(ctx context.Context, n int) (float64, error) {
 		}
 		conns = append(conns, conn)
 		conn.SetDeadline(time.Now().Add(patience))
-		if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: server\r\n\r\n"); err == nil {
+		if _, err = io.WriteString(conn, "GET / HTTP/1.1\r\nHost: server\r\n\r\n"); err == nil {
 			_, err = io.ReadAtLeast(conn, answer, len(s.answer))
 		}
 		if err != nil {

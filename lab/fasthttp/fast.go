@@ -22,11 +22,13 @@ func (s *server) handle(ctx *fasthttp.RequestCtx) {
 	case "/drip":
 		for n := range dripLines {
 			fmt.Fprintf(ctx, "line %d\n", n+1) // into a buffer; it leaves when the handler returns
-			time.Sleep(dripPause)
+			if s.run.Sleep(ctx, dripPause) != nil {
+				return
+			}
 		}
 	case "/work", s.account.prefix + "work":
 		done := s.worked(string(ctx.Path()))
-		s.run.Sleep(ctx, maxWork) // ctx ends when the server shuts down, and not before
+		_ = s.run.Sleep(ctx, maxWork) // ctx ends when the server shuts down, and not before
 		done()
 	case "/upload":
 		fmt.Fprintf(ctx, "%d bytes", len(ctx.PostBody()))

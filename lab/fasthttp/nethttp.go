@@ -28,7 +28,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		}
 	case "/work", s.account.prefix + "work":
 		done := s.worked(req.URL.Path)
-		s.run.Sleep(req.Context(), maxWork)
+		_ = s.run.Sleep(req.Context(), maxWork) // or until the client has gone
 		done()
 	case "/upload":
 		n, err := io.Copy(io.Discard, io.LimitReader(req.Body, 4*maxBody))

@@ -111,7 +111,7 @@ func (c *frames) begin() error {
 		return fmt.Errorf("the server begins with %s and not with SETTINGS", f.Header().Type)
 	}
 	attrs := map[string]string{}
-	settings.ForeachSetting(func(one http2.Setting) error {
+	_ = settings.ForeachSetting(func(one http2.Setting) error {
 		c.settings[one.ID] = one.Val
 		attrs[one.ID.String()] = strconv.Itoa(int(one.Val))
 		return nil

@@ -73,7 +73,7 @@ func (p *pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		fmt.Fprintf(w, "%d bytes came\n", n)
 	case "/push":
-		err := error(errors.ErrUnsupported)
+		err := errors.ErrUnsupported
 		if pusher, ok := w.(http.Pusher); ok {
 			err = pusher.Push("/hello", nil)
 		}

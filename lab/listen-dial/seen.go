@@ -33,7 +33,7 @@ func (w *watcher) repeated() (times uint64, known bool) {
 func (w *watcher) until(ctx context.Context, patience time.Duration, what func() bool) bool {
 	limit := time.NewTimer(patience)
 	defer limit.Stop()
-	w.look() // what was done until now is seen; its error is kept
+	_ = w.look() // what was done until now is seen; its error is kept
 	for {
 		w.mu.Lock()
 		changed, err := w.changed, w.err

@@ -155,7 +155,7 @@ func (f *fastHTTP) open(context.Context) error {
 // their connection only when there is something to send, so this sends something.
 func (f *fastHTTP) close() {
 	f.conns.close()
-	f.do(0, time.Second) // fails, and that ends them
+	_, _ = f.do(0, time.Second) // fails, and that ends them
 }
 
 // silent is a logger for what comes out as an error already.

@@ -2,6 +2,7 @@ package portmapping
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"slices"
 	"time"
@@ -40,8 +41,7 @@ func (h *home) leave(ctx context.Context, g grant, to netip.AddrPort, end func()
 	if err != nil {
 		return err
 	}
-	defer endNotes()
-	return h.linger(ctx, g, to, ended)
+	return errors.Join(h.linger(ctx, g, to, ended), endNotes())
 }
 
 // linger tries from outside until the router has no mapping any more, or it has seen enough.

@@ -8,8 +8,6 @@ import (
 	"net/netip"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"peerlab/lab"
 	"peerlab/nat"
 	"peerlab/trace"
@@ -65,10 +63,9 @@ type own struct {
 // findOwn asks by both protocols, and tells the facts.
 func findOwn(ctx context.Context, r *lab.Run) []*own {
 	var upnp, pmp *own
-	var asking errgroup.Group
-	asking.Go(func() error { upnp = findByUPnP(ctx, r.Variant(ownByUPnP)); return nil })
-	asking.Go(func() error { pmp = findByPMP(ctx, r.Variant(ownByPMP)); return nil })
-	asking.Wait()
+	_ = r.Together(ctx, // who is not found is nil
+		func(ctx context.Context) error { upnp = findByUPnP(ctx, r.Variant(ownByUPnP)); return nil },
+		func(ctx context.Context) error { pmp = findByPMP(ctx, r.Variant(ownByPMP)); return nil })
 	var found []*own
 	for _, o := range []*own{upnp, pmp} {
 		if o != nil {

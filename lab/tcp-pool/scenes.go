@@ -215,7 +215,7 @@ func (s *stage) warm(ctx context.Context, n int) error {
 			return nil
 		})
 	}
-	s.run.Together(ctx, dialling...) // what went wrong is in errs
+	_ = s.run.Together(ctx, dialling...) // what went wrong is in errs
 	for i, c := range all {
 		if c != nil {
 			c.give(errs[i])

@@ -25,7 +25,7 @@ func (s *stage) play(ctx context.Context) error {
 func (s *stage) all(ctx context.Context, wishes ...wish) {
 	for _, w := range wishes {
 		if ctx.Err() == nil {
-			s.ask(ctx, w)
+			_, _, _ = s.ask(ctx, w) // it tells what came of it
 		}
 	}
 }

@@ -183,7 +183,7 @@ func (s *stage) refused(ctx context.Context) error {
 	defer pc.Close()
 	at := pc.LocalAddr()
 	s.run.Go(func(context.Context) error {
-		answerAsks(pc, s.asked) // until it is closed, which is part of the scene
+		_ = answerAsks(pc, s.asked) // until it is closed, which is part of the scene
 		return nil
 	})
 	var ask func() error
