@@ -56,7 +56,7 @@ func Check(t *testing.T, l *lab.Lab, query ...string) {
 		values.Set("network", string(network))
 		q := values.Encode()
 		t.Run("run on "+string(network), func(t *testing.T) { checkRun(t, l, q) })
-		t.Run("stop on "+string(network), func(t *testing.T) { checkStop(t, l, q) })
+		t.Run("stop on "+string(network), func(t *testing.T) { Settles(t, func(t testing.TB) { checkStop(t, l, q) }) })
 		if l.Visitor != "" {
 			t.Run("visits on "+string(network), func(t *testing.T) { checkVisits(t, l, q) })
 		}
@@ -245,7 +245,7 @@ func checkEvent(e trace.Event) error {
 }
 
 // checkStop stops a run as soon as something has happened in it.
-func checkStop(t *testing.T, l *lab.Lab, query string) {
+func checkStop(t testing.TB, l *lab.Lab, query string) {
 	r := Start(t, l, query)
 	r.Until("the first event", func(trace.Event) bool { return true })
 	begin := time.Now()

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
+	"sync"
 	"time"
 
 	"peerlab/lab"
@@ -19,40 +21,60 @@ const crowd = 1024
 // away, and fills no queue that the client's connection waits in.
 type door struct {
 	net.Listener
-	own chan net.Conn // the server's ends of the client's connections
+
+	mu   sync.Mutex
+	came []net.Conn    // the server's ends of connections of the client's, as far as is known
+	news chan struct{} // closed at the next one
 }
+
+// mostCame bounds the ends that nobody has asked for: a stranger is taken for the
+// client where the port that it comes from was the client's before.
+const mostCame = 16
 
 // letIn begins to accept.
 func (s *stage) letIn(at *door) {
-	s.run.Go(func(ctx context.Context) error {
+	s.run.Go(func(context.Context) error {
 		for {
 			c, err := at.Accept()
 			if err != nil {
 				return nil // the run is over
 			}
-			if s.run.HostOf(c.RemoteAddr()) != client {
+			if s.run.HostOf(c.RemoteAddr()) == client {
+				at.keep(c)
+			} else {
 				abort(c) // nothing of it is to be remembered
-				continue
-			}
-			select {
-			case at.own <- c:
-			case <-ctx.Done():
-				c.Close()
 			}
 		}
 	})
 }
 
-// other waits for the server's end of a connection, past those of connections
-// that are over.
+func (d *door) keep(c net.Conn) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.came = append(d.came, c); len(d.came) > mostCame {
+		d.came[0].Close()
+		d.came = d.came[1:]
+	}
+	close(d.news)
+	d.news = make(chan struct{})
+}
+
+// other waits for the server's end of a connection.
 func (d *door) other(ctx context.Context, c net.Conn) (net.Conn, error) {
+	at := c.LocalAddr().String()
 	for {
+		d.mu.Lock()
+		i := slices.IndexFunc(d.came, func(peer net.Conn) bool { return peer.RemoteAddr().String() == at })
+		if i >= 0 {
+			peer := d.came[i]
+			d.came = slices.Delete(d.came, i, i+1)
+			d.mu.Unlock()
+			return peer, nil
+		}
+		news := d.news
+		d.mu.Unlock()
 		select {
-		case peer := <-d.own:
-			if peer.RemoteAddr().String() == c.LocalAddr().String() {
-				return peer, nil
-			}
-			peer.Close()
+		case <-news:
 		case <-ctx.Done():
 			return nil, fmt.Errorf("accept: %w", ctx.Err())
 		}

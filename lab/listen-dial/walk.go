@@ -28,7 +28,7 @@ func (s *stage) walk(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	at := &door{Listener: l, own: make(chan net.Conn, 4)}
+	at := &door{Listener: l, news: make(chan struct{})}
 	for _, leg := range []struct {
 		name string
 		take func(context.Context, *door) error
