@@ -19,6 +19,7 @@ var rules = map[string][]string{
 	"guard":              {},
 	"static":             {},
 	"leaks":              {},
+	"need":               {},
 	"procnet":            {},
 	"selfsigned":         {},
 	"signaling/envelope": {},

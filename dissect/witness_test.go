@@ -17,7 +17,7 @@ import (
 	"github.com/gopacket/gopacket/pcapgo"
 
 	"peerlab/dissect"
-	"peerlab/e2e/need"
+	"peerlab/need"
 )
 
 // same pairs our fields with tshark's, by the layer they are in.

@@ -14,8 +14,8 @@ import (
 	"github.com/pion/stun"
 	"golang.org/x/net/ipv4"
 
-	"peerlab/e2e/need"
 	"peerlab/e2e/proc"
+	"peerlab/need"
 	"peerlab/turnsrv"
 )
 

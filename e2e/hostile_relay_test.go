@@ -12,8 +12,8 @@ import (
 
 	"github.com/pion/stun"
 
-	"peerlab/e2e/need"
 	"peerlab/e2e/proc"
+	"peerlab/need"
 )
 
 // 32 bytes that end a process which trusts its STUN library: a Send indication

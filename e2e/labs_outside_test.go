@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"peerlab/e2e/need"
+	"peerlab/need"
 )
 
 func TestPacketsOfARunAreReadByTshark(t *testing.T) {

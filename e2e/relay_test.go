@@ -14,9 +14,9 @@ import (
 
 	"github.com/pion/turn/v2"
 
-	"peerlab/e2e/need"
 	"peerlab/e2e/netlab"
 	"peerlab/e2e/proc"
+	"peerlab/need"
 )
 
 const sharedSecret = "a secret that two servers share"

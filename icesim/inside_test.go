@@ -23,6 +23,7 @@ import (
 	"github.com/pion/webrtc/v3"
 
 	"peerlab/icesim"
+	"peerlab/need"
 	"peerlab/netsim"
 )
 
@@ -180,13 +181,7 @@ var chunks = map[string]string{"1": "SCTP INIT", "2": "SCTP INIT ACK", "3": "SCT
 // It wants to be told that there is SCTP in DTLS, which takes the form of an RSA
 // key for a port, one that opens nothing here.
 func TestTsharkOpensIt(t *testing.T) {
-	path, err := exec.LookPath("tshark")
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal("tshark is missing; it is in the Debian package tshark")
-		}
-		t.Skip("tshark is missing; it is in the Debian package tshark")
-	}
+	path := need.Tool(t, "tshark", "tshark")
 	seen := openChannel(t, netsim.Link{Delay: 2 * time.Millisecond}, false)
 	dir := t.TempDir()
 	name, key := filepath.Join(dir, "run.pcapng"), filepath.Join(dir, "any.pem")

@@ -3,11 +3,14 @@ package nat
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"strings"
 	"testing"
 	"time"
+
+	"peerlab/need"
 )
 
 // pmpRouter answers to NAT-PMP at an address: the library knows one port only,
@@ -16,7 +19,7 @@ func pmpRouter(t *testing.T, at string, answer func(PMPRequest) []byte) netip.Ad
 	t.Helper()
 	conn, err := net.ListenPacket("udp4", net.JoinHostPort(at, "5351"))
 	if err != nil {
-		t.Skipf("this machine does not let us be a router at %s: %v", at, err)
+		need.Missing(t, fmt.Sprintf("this machine does not let us be a router at %s: %v", at, err))
 	}
 	done := make(chan struct{})
 	t.Cleanup(func() { conn.Close(); <-done })

@@ -14,6 +14,7 @@ import (
 
 	"github.com/gopacket/gopacket/pcapgo"
 
+	"peerlab/need"
 	"peerlab/netsim"
 )
 
@@ -85,13 +86,7 @@ func TestPcapngKeepsToItsLimit(t *testing.T) {
 // tshark reads packets with tshark and returns the fields of each, or skips.
 func tshark(t *testing.T, packets []netsim.Packet, options []string, fields ...string) [][]string {
 	t.Helper()
-	path, err := exec.LookPath("tshark")
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal("tshark is missing; it is in the Debian package tshark")
-		}
-		t.Skip("tshark is missing; it is in the Debian package tshark")
-	}
+	path := need.Tool(t, "tshark", "tshark")
 	name := filepath.Join(t.TempDir(), "run.pcapng")
 	file, err := os.Create(name)
 	if err != nil {

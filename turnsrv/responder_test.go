@@ -16,7 +16,7 @@ import (
 
 	"github.com/pion/stun"
 
-	"peerlab/e2e/need"
+	"peerlab/need"
 	"peerlab/turnsrv"
 )
 

@@ -28,7 +28,7 @@ import (
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/chromedp"
 
-	"peerlab/e2e/need"
+	"peerlab/need"
 )
 
 // closeTimeout is how long the browser may take to close before it is killed.

@@ -30,7 +30,7 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"peerlab/e2e/need"
+	"peerlab/need"
 )
 
 // Lab is one internet. Its methods, and those of all things in it, end the

@@ -7,8 +7,8 @@ import (
 	"path/filepath"
 	"time"
 
-	"peerlab/e2e/need"
 	"peerlab/e2e/proc"
+	"peerlab/need"
 )
 
 // UPnP starts miniupnpd on the router: a UPnP Internet Gateway Device (and

@@ -7,11 +7,11 @@ import (
 	"testing"
 	"time"
 
-	"peerlab/e2e/need"
 	"peerlab/lab"
 	"peerlab/lab/fasthttp"
 	"peerlab/lab/labtest"
 	"peerlab/leaks"
+	"peerlab/need"
 	"peerlab/trace"
 )
 

@@ -4,11 +4,11 @@ import (
 	"strings"
 	"testing"
 
-	"peerlab/e2e/need"
 	"peerlab/lab"
 	"peerlab/lab/hijack"
 	"peerlab/lab/labtest"
 	"peerlab/leaks"
+	"peerlab/need"
 	"peerlab/trace"
 )
 

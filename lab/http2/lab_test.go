@@ -5,11 +5,11 @@ import (
 	"strings"
 	"testing"
 
-	"peerlab/e2e/need"
 	"peerlab/lab"
 	"peerlab/lab/http2"
 	"peerlab/lab/labtest"
 	"peerlab/leaks"
+	"peerlab/need"
 	"peerlab/trace"
 )
 

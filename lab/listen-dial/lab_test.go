@@ -10,11 +10,11 @@ import (
 	"strings"
 	"testing"
 
-	"peerlab/e2e/need"
 	"peerlab/lab"
 	"peerlab/lab/labtest"
 	listendial "peerlab/lab/listen-dial"
 	"peerlab/leaks"
+	"peerlab/need"
 	"peerlab/trace"
 )
 

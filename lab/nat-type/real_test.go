@@ -13,11 +13,11 @@ import (
 	"testing"
 	"time"
 
-	"peerlab/e2e/need"
 	"peerlab/guard"
 	"peerlab/lab"
 	"peerlab/lab/labtest"
 	nattype "peerlab/lab/nat-type"
+	"peerlab/need"
 	"peerlab/trace"
 	"peerlab/turnsrv"
 )

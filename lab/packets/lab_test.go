@@ -10,11 +10,11 @@ import (
 	"testing"
 
 	"peerlab/dissect"
-	"peerlab/e2e/need"
 	"peerlab/lab"
 	"peerlab/lab/labtest"
 	"peerlab/lab/packets"
 	"peerlab/leaks"
+	"peerlab/need"
 	"peerlab/trace"
 )
 

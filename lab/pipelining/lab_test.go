@@ -9,11 +9,11 @@ import (
 	"testing"
 	"time"
 
-	"peerlab/e2e/need"
 	"peerlab/lab"
 	"peerlab/lab/labtest"
 	"peerlab/lab/pipelining"
 	"peerlab/leaks"
+	"peerlab/need"
 	"peerlab/trace"
 )
 

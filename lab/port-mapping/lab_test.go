@@ -4,11 +4,11 @@ import (
 	"strings"
 	"testing"
 
-	"peerlab/e2e/need"
 	"peerlab/lab"
 	"peerlab/lab/labtest"
 	portmapping "peerlab/lab/port-mapping"
 	"peerlab/leaks"
+	"peerlab/need"
 	"peerlab/trace"
 )
 

@@ -17,7 +17,7 @@ import (
 	"testing"
 	"time"
 
-	"peerlab/e2e/need"
+	"peerlab/need"
 )
 
 // answerSize is how many bytes the upstream of the benchmark answers.

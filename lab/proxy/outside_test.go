@@ -13,9 +13,9 @@ import (
 
 	"github.com/gorilla/websocket"
 
-	"peerlab/e2e/need"
 	"peerlab/lab"
 	"peerlab/lab/labtest"
+	"peerlab/need"
 	"peerlab/trace"
 )
 

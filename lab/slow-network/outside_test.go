@@ -7,9 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"peerlab/e2e/need"
 	"peerlab/lab"
 	"peerlab/lab/labtest"
+	"peerlab/need"
 	"peerlab/trace"
 )
 

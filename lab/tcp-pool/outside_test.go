@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"peerlab/e2e/need"
 	"peerlab/lab/labtest"
+	"peerlab/need"
 	"peerlab/trace"
 )
 

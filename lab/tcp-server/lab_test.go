@@ -8,11 +8,11 @@ import (
 	"strings"
 	"testing"
 
-	"peerlab/e2e/need"
 	"peerlab/lab"
 	"peerlab/lab/labtest"
 	tcpserver "peerlab/lab/tcp-server"
 	"peerlab/leaks"
+	"peerlab/need"
 	"peerlab/trace"
 )
 

@@ -10,9 +10,9 @@ import (
 	"testing"
 	"time"
 
-	"peerlab/e2e/need"
 	"peerlab/lab"
 	"peerlab/lab/labtest"
+	"peerlab/need"
 	"peerlab/trace"
 )
 

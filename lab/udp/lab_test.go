@@ -14,11 +14,11 @@ import (
 	"testing"
 	"time"
 
-	"peerlab/e2e/need"
 	"peerlab/lab"
 	"peerlab/lab/labtest"
 	"peerlab/lab/udp"
 	"peerlab/leaks"
+	"peerlab/need"
 	"peerlab/trace"
 )
 

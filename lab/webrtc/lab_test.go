@@ -19,6 +19,7 @@ import (
 	"peerlab/lab/labtest"
 	"peerlab/lab/webrtc"
 	"peerlab/leaks"
+	"peerlab/need"
 	"peerlab/trace"
 )
 
@@ -186,13 +187,7 @@ func TestWhoRunsOutOfTimeTellsHowFarItCame(t *testing.T) {
 // TestTsharkDecryptsTheExport has somebody else read what a run leaves.
 func TestTsharkDecryptsTheExport(t *testing.T) {
 	t.Parallel()
-	path, err := exec.LookPath("tshark")
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal("tshark is missing; it is in the Debian package tshark")
-		}
-		t.Skip("tshark is missing; it is in the Debian package tshark")
-	}
+	path := need.Tool(t, "tshark", "tshark")
 	r := labtest.Run(t, theLab(t), "delay=5&stay=0&nat=none&compare=channel")
 	var file bytes.Buffer
 	if err := r.WritePcapng(&file); err != nil {

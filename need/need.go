@@ -1,4 +1,4 @@
-// Package need states what a whole-program test needs from the machine.
+// Package need states what a test needs from the machine.
 //
 // A missing tool is a skip on a developer's machine and a failure where the
 // environment variable CI is set, so that a test which never runs is noticed.

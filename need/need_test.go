@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"peerlab/e2e/need"
+	"peerlab/need"
 )
 
 // recorder stands in for a test and keeps how it was ended.
