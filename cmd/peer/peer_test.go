@@ -326,7 +326,7 @@ func TestWhatGoesWrongHasItsCode(t *testing.T) {
 		{[]string{"join", url, "--name", strings.Repeat("x", 65)}, exitUsage, "name"},
 		{[]string{"join", url, "--relay-transport", "pigeon"}, exitUsage, "relay-transport"},
 		{[]string{"join", url, "--trace", "/nonexistent/run.json"}, exitUsage, "trace"},
-		{[]string{"receive", url, "--dir", "/nonexistent"}, exitUsage, "directory"},
+		{[]string{"receive", url, "--dir", "/nonexistent/inbox"}, exitUsage, "directory"},
 		{[]string{"receive", url, "--max-size", "huge"}, exitUsage, "max-size"},
 		{[]string{"receive", url, "--once", "--count", "2"}, exitUsage, "once"},
 		{[]string{"bench", url, "--duration", "1h"}, exitUsage, "duration"},

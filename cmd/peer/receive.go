@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"time"
 
 	"peerlab/peer"
@@ -11,7 +13,7 @@ import (
 
 type receiveCmd struct {
 	URL     string `arg:"" help:"Address of the room."`
-	Dir     string `help:"Directory for the files." default:"." type:"path"`
+	Dir     string `help:"Directory for the files; made if it is not there." default:"." type:"path"`
 	MaxSize string `help:"Refuse larger files: 500MB, 4GiB." placeholder:"SIZE"`
 	Once    bool   `help:"Leave after one file." xor:"count"`
 	Count   int    `help:"Leave after N files." placeholder:"N" xor:"count"`
@@ -30,6 +32,10 @@ func (r *receiveCmd) run(ctx context.Context, o *options, c *console) error {
 	}
 	if r.Once {
 		r.Count = 1
+	}
+	// One level only: a path with a mistake further up is told, not made.
+	if err := os.Mkdir(r.Dir, 0o777); err != nil && !errors.Is(err, fs.ErrExist) {
+		return fail(exitUsage, "make the directory for files: %w", err)
 	}
 	dir, err := peer.OpenDir(r.Dir, limit)
 	if err != nil {
