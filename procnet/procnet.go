@@ -9,7 +9,6 @@ package procnet
 import (
 	"bufio"
 	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -76,10 +75,11 @@ func Parse(table io.Reader, keep func(Socket) bool) ([]Socket, error) {
 	var all []Socket
 	lines := bufio.NewScanner(table)
 	for first := true; lines.Scan(); first = false {
-		if first || strings.TrimSpace(lines.Text()) == "" {
+		columns := strings.Fields(lines.Text())
+		if first || len(columns) == 0 {
 			continue
 		}
-		s, err := parse(strings.Fields(lines.Text()))
+		s, err := parse(columns)
 		if err != nil {
 			return nil, err
 		}
@@ -132,17 +132,13 @@ func parse(f []string) (s Socket, err error) {
 
 // address reads "0100007F:1F90": the address as the machine stores it, the port in hex.
 func address(text string) (netip.AddrPort, error) {
-	bad := fmt.Errorf("%w: address %q", ErrFormat, text)
 	host, service, _ := strings.Cut(text, ":")
-	raw, err := hex.DecodeString(host)
-	if err != nil || len(raw) != 4 {
-		return netip.AddrPort{}, bad
-	}
-	port, err := strconv.ParseUint(service, 16, 16)
-	if err != nil {
-		return netip.AddrPort{}, bad
+	number, err := strconv.ParseUint(host, 16, 32)
+	port, bad := strconv.ParseUint(service, 16, 16)
+	if len(host) != 8 || err != nil || bad != nil {
+		return netip.AddrPort{}, fmt.Errorf("%w: address %q", ErrFormat, text)
 	}
 	var ip [4]byte
-	binary.NativeEndian.PutUint32(ip[:], binary.BigEndian.Uint32(raw))
+	binary.NativeEndian.PutUint32(ip[:], uint32(number))
 	return netip.AddrPortFrom(netip.AddrFrom4(ip), uint16(port)), nil
 }

@@ -42,6 +42,36 @@ func newRig(t *testing.T, cfg Config) *rig {
 	return serve(t, cfg, ln, d.DialContext)
 }
 
+// newNarrowRig serves on sockets with small buffers towards the clients.
+func newNarrowRig(t *testing.T, cfg Config) *rig {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return serve(t, cfg, narrowListener{ln}, func(ctx context.Context, network, addr string) (net.Conn, error) {
+		var d net.Dialer
+		c, err := d.DialContext(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		return c, c.(*net.TCPConn).SetReadBuffer(narrow)
+	})
+}
+
+// narrow is the size of a small buffer; the system may double it.
+const narrow = 32 << 10
+
+type narrowListener struct{ net.Listener }
+
+func (l narrowListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return c, c.(*net.TCPConn).SetWriteBuffer(narrow)
+}
+
 // newPipeRig serves on pipes, which a synctest bubble can wait for.
 func newPipeRig(t *testing.T, cfg Config) *rig {
 	t.Helper()

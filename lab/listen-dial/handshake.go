@@ -141,12 +141,13 @@ func (s *stage) block(ctx context.Context, at *door) (unblock func() error, err 
 	each, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	filler, err := s.client.DialContext(each, "tcp", server+":7")
+	failed, known := errors.AsType[net.Error](err)
 	switch {
 	case err == nil:
 		s.watch.ignore(filler)
-	case each.Err() == nil:
+	case known && failed.Timeout(): // somebody from outside fills it already
+	default:
 		return nil, err
-	default: // somebody from outside fills it already
 	}
 	s.watch.call(orderly)
 	return func() error {
