@@ -2,6 +2,7 @@ package fasthttp
 
 import (
 	"fmt"
+	"slices"
 
 	"peerlab/lab"
 )
@@ -18,16 +19,10 @@ func conclude(p Params, r *lab.Run, both [2]*server) {
 	n, f := both[0], both[1]
 	switch {
 	case p.Show == "features":
-	case n.bareRate > 0:
-		tone, faster, ratio := lab.Good, "fasthttp", f.bareRate/n.bareRate
-		if ratio < 1 {
-			faster, ratio = "net/http", 1/ratio
-		}
-		if ratio < 1.1 {
-			tone = lab.Warn
-		}
-		r.Verdict(tone, "Here, one after the other on one connection, %s is %.2f times as fast; net/http makes %.1f allocations for a request, fasthttp %.1f. Under the load the medians are %.2f ms and %.2f ms: %s",
-			faster, ratio, n.allocs, f.allocs, n.latencies.at(50), f.latencies.at(50), judge(n, f))
+	case len(n.bareRates) > 0:
+		tone, faster := compare(n.bareRates, f.bareRates)
+		r.Verdict(tone, "Here, one after the other on one connection, %s; net/http makes %.1f allocations for a request, fasthttp %.1f. Under the load the medians are %.2f ms and %.2f ms: %s",
+			faster, n.allocs, f.allocs, n.latencies.at(50), f.latencies.at(50), judge(n, f))
 	default:
 		r.Verdict(lab.Warn, "Over the link the medians under load are %.1f ms by net/http and %.1f ms by fasthttp: %s", n.latencies.at(50), f.latencies.at(50), judge(n, f))
 	}
@@ -38,6 +33,23 @@ func conclude(p Params, r *lab.Run, both [2]*server) {
 		lab.Milliseconds(n.firstLine), n.work(), "an upload of 2 MiB: "+n.uploaded, yes(n.http2), n.remembered)
 	f.run.Verdict(lab.Warn, "The first of five lines came after %.0f ms, with the last; work %s; %s; HTTP/2: %s; a path that a handler kept %s.",
 		lab.Milliseconds(f.firstLine), f.work(), "an upload of 2 MiB: "+f.uploaded, yes(f.http2), f.remembered)
+}
+
+// compare says which is faster, if it is so in each round: the two of a round were
+// disturbed by the same.
+func compare(standard, fast []float64) (lab.Tone, string) {
+	var ratios []float64
+	for i := range fast {
+		ratios = append(ratios, fast[i]/standard[i])
+	}
+	least, most := slices.Min(ratios), slices.Max(ratios)
+	switch {
+	case least > 1:
+		return lab.Good, fmt.Sprintf("fasthttp is %.2f to %.2f times as fast, by round", least, most)
+	case most < 1:
+		return lab.Warn, fmt.Sprintf("net/http is %.2f to %.2f times as fast, by round", 1/most, 1/least)
+	}
+	return lab.Warn, fmt.Sprintf("neither is faster in every round (fasthttp is %.2f to %.2f times as fast), so the difference is within the noise of this machine", least, most)
 }
 
 // work tells what a handler did for a client that left.

@@ -47,7 +47,7 @@ type figures struct {
 	failed     int
 	allocs     float64 // a request
 	allocBytes float64
-	bareRate   float64 // requests/s
+	bareRates  []float64 // requests/s, by round
 	firstLine  time.Duration
 	stopped    time.Duration
 	uploaded   string
