@@ -117,13 +117,22 @@ test('two spans that overlap without nesting have bars of their own', () => {
 
 test('samples of one unit share a plot; without a unit those of one name', () => {
   const series = new Series();
-  for (const [from, name, unit] of [['a', 'rate', 'B/s'], ['b', 'rate', 'B/s'], ['a', 'limit', 'B/s'], ['a', 'level', ''], ['a', 'depth', ''], ['b', 'level', '']]) {
+  for (const [from, name, unit] of [['a', 'rate', 'B/s'], ['b', 'rate', 'B/s'], ['a', 'limit, soft', 'B/s'], ['b', 'limit, soft', 'B/s'], ['a', 'level', ''], ['a', 'depth', ''], ['b', 'level', '']]) {
     series.add(at(1000, 'sample', { from, name, unit, value: 1 }));
   }
   assert.deepEqual(series.plots.map((p) => [p.title, p.unit, p.lines.map((l) => l.label)]), [
-    ['rate, limit', 'B/s', ['a rate', 'b rate', 'a limit']], ['level', '', ['a level', 'b level']], ['depth', '', ['a depth']],
+    ['rate, limit, soft', 'B/s', ['a rate', 'b rate', 'a limit, soft', 'b limit, soft']], ['level', '', ['a level', 'b level']], ['depth', '', ['a depth']],
   ]);
   assert.deepEqual(series.plots[0].lines[0].samples, [{ at: 1, value: 1 }]);
+});
+
+test('what is measured against another quantity has a plot of its own, in the order of that', () => {
+  const series = new Series();
+  const point = (/** @type {number} */ x, /** @type {number} */ value) => ({ seq: 1, at_ns: 1e9, kind: /** @type {const} */ ('sample'), name: 'lost', unit: 'ms', value, attrs: { against: 'delay', x: String(x), 'x-unit': 'ms' } });
+  for (const event of [point(20, 80), point(80, 320), point(5, 22), { seq: 4, at_ns: 2e9, kind: /** @type {const} */ ('sample'), name: 'request', unit: 'ms', value: 3 }]) series.add(event);
+  assert.deepEqual(series.plots.map((p) => [p.title, p.against]), [['lost', { name: 'delay', unit: 'ms' }], ['request', null]]);
+  assert.deepEqual(series.plots[0].lines[0].samples, [{ at: 5, value: 22 }, { at: 20, value: 80 }, { at: 80, value: 320 }]);
+  assert.deepEqual(series.plots[1].lines[0].samples, [{ at: 2, value: 3 }]);
 });
 
 test('a thinned line keeps its peaks, its order and its ends', () => {

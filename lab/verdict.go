@@ -3,6 +3,7 @@ package lab
 import (
 	"fmt"
 	"maps"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -73,6 +74,15 @@ func (r *Run) Cell(row, column, value string, more map[string]string) {
 	}
 	attrs[trace.GridAttr] = "cell"
 	r.Add(trace.Event{Kind: trace.State, Layer: trace.App, From: row, Name: column, Text: value, Attrs: attrs})
+}
+
+// Point records a value of a series that is drawn against another quantity than time,
+// such as a delay, of which there was x.
+func (r *Run) Point(layer trace.Layer, name string, value float64, unit, against string, x float64, xUnit string) {
+	r.Add(trace.Event{
+		Kind: trace.Sample, Layer: layer, Name: name, Value: value, Unit: unit,
+		Attrs: map[string]string{trace.AgainstAttr: against, trace.XAttr: strconv.FormatFloat(x, 'g', -1, 64), trace.XUnitAttr: xUnit},
+	})
 }
 
 // Line records a line of a document that the run produced, and what it means, drawn

@@ -64,6 +64,11 @@ const (
 	// LineAttr on a State makes it a line (Name) of a document (From), with what it
 	// means (Text).
 	LineAttr = "line"
+	// AgainstAttr on a Sample names the quantity that its series is drawn against
+	// instead of time; XAttr is how much of that, a decimal number, and XUnitAttr its unit.
+	AgainstAttr = "against"
+	XAttr       = "x"
+	XUnitAttr   = "x-unit"
 )
 
 // Event is one thing that happened. Which fields are used depends on Kind.

@@ -62,9 +62,9 @@ func (l *live) at(ctx context.Context, grid *lab.Run, row string, delay time.Dur
 		grid.Fact(fmt.Sprintf("lost a request at %d ms", delay.Milliseconds()), trips, "round trips")
 	}
 	grid.Cell(row, "lost a request", text, nil)
-	// Near links are done first, so the lines rise with the distance.
-	grid.Sample(trace.HTTP, "lost a request", "from link to link", lab.Milliseconds(lost), "ms")
-	grid.Sample(trace.HTTP, "a round trip", "from link to link", lab.Milliseconds(2*delay), "ms")
+	for name, took := range map[string]time.Duration{"kept": kept, "not kept": not, "lost a request": lost} {
+		grid.Point(trace.HTTP, name, lab.Milliseconds(took), "ms", "delay each way", lab.Milliseconds(delay), "ms")
+	}
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -168,6 +169,11 @@ func TestWhatAHandshakeCostsByDistance(t *testing.T) {
 				if got := r.Fact("delays", fmt.Sprintf("lost a request at %d ms", delay)); got < trips-0.3 || got > trips+0.5 {
 					t.Errorf("TLS %s at %d ms: %g round trips lost, want %g", tls, delay, got, trips)
 				}
+				if r.Count(func(e trace.Event) bool {
+					return e.Name == "lost a request" && e.Attrs[trace.XAttr] == strconv.Itoa(delay)
+				}) != 1 {
+					t.Errorf("TLS %s: nothing is charted at %d ms", tls, delay)
+				}
 			}
 		})
 	}
@@ -182,6 +188,20 @@ func TestWhatHasNoBodyNeedsNoReading(t *testing.T) {
 				t.Errorf("%s, %s: %s: %s", query, variant, tone, text)
 			}
 		}
+	}
+}
+
+// A run that is ended early has what was measured until then.
+func TestWhatWasMeasuredIsKept(t *testing.T) {
+	t.Parallel()
+	r := labtest.Start(t, theLab(t), "network=link&delay=200&part=reuse&way=kept&requests=20&duration=60")
+	r.Until("an answer", func(e trace.Event) bool { return e.Kind == trace.Sample && e.Name == "request" })
+	r.Stop()
+	if text, tone := verdict(r, "kept"); tone != string(lab.Warn) || !strings.HasPrefix(text, "The run was over when ") {
+		t.Errorf("%s: %s", tone, text)
+	}
+	if took := r.Fact("kept", "a request, median"); took < 400 {
+		t.Errorf("a request of %g ms over 200 ms each way", took)
 	}
 }
 

@@ -46,6 +46,9 @@ func (l *live) burst(ctx context.Context, name string, perHost int) error {
 	for i := range l.p.Rounds {
 		begin := time.Now()
 		failed := c.together(ctx, l.p.Burst)
+		if ctx.Err() != nil {
+			return ctx.Err() // a burst that was cut short tells nothing
+		}
 		passed := time.Since(begin)
 		took += passed
 		kept, err := c.settle(ctx, l.room(perHost))
@@ -55,7 +58,7 @@ func (l *live) burst(ctx context.Context, name string, perHost int) error {
 		opened, _, _ := c.totals()
 		r.Note("Burst %d: %.0f ms, %d connections opened so far, %d kept.", i+1, lab.Milliseconds(passed), opened, kept)
 		r.Fact("bursts: idle connections kept", float64(kept), "connections")
-		if failed > 0 && ctx.Err() == nil {
+		if failed > 0 {
 			r.Note("%d requests of burst %d failed.", failed, i+1)
 		}
 	}

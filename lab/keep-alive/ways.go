@@ -50,7 +50,9 @@ type way struct {
 	client *client
 	server *server
 	done   finish
-	took   []time.Duration
+	asked  int
+	spent  time.Duration   // on all that were asked
+	took   []time.Duration // those that had an answer
 }
 
 func openWay(ctx context.Context, r *lab.Run, p Params, name string) (*way, error) {
@@ -110,25 +112,28 @@ func (l *live) each(ctx context.Context, do func(context.Context, *way) error) e
 	var all []func(context.Context) error
 	for _, w := range l.ways {
 		all = append(all, func(ctx context.Context) error {
-			if err := do(ctx, w); err != nil && ctx.Err() == nil {
-				w.client.run.Note("%v.", err) // on a link that loses much, a result
-			}
-			return nil
+			return do(ctx, w)
 		})
 	}
 	return l.run.Together(ctx, all...)
 }
 
-// ask sends the next request.
+// ask sends the next request. It may have no answer, on a link that loses much.
 func (w *way) ask(ctx context.Context) error {
-	name := fmt.Sprintf("GET %d", len(w.took)+1)
+	w.asked++
+	name := fmt.Sprintf("GET %d", w.asked)
 	req, err := w.client.get("/")
 	if err != nil {
 		return err
 	}
 	res, err := w.client.send(ctx, name, req, w.done)
-	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+	w.spent += res.took
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
+		w.client.run.Note("%s had no answer: %s.", name, short(err))
+		return nil
 	}
 	w.took = append(w.took, res.took)
 	w.client.run.Sample(trace.HTTP, "client", "request", lab.Milliseconds(res.took), "ms")
@@ -137,39 +142,46 @@ func (w *way) ask(ctx context.Context) error {
 
 // conclude tells what the requests took.
 func (w *way) conclude(ctx context.Context) {
-	r, requests := w.client.run, len(w.took)
+	r := w.client.run
 	opened, open, handshakes := w.client.totals()
-	if requests == 0 || opened == 0 || ctx.Err() != nil {
+	if w.asked == 0 || opened == 0 {
 		return
-	}
-	still, err := w.server.settle(ctx, open)
-	if err != nil {
-		return
-	}
-	var total time.Duration
-	for _, d := range w.took {
-		total += d
 	}
 	lost := handshakes - handshakes/time.Duration(opened)
 	r.Fact("connections opened", float64(opened), "connections")
-	r.Fact("connections still open at the server", float64(still), "connections")
-	r.Fact("a request, median", lab.Milliseconds(lab.Median(w.took)), "ms")
-	r.Fact("all requests", lab.Milliseconds(total), "ms")
+	if len(w.took) > 0 {
+		r.Fact("a request, median", lab.Milliseconds(lab.Median(w.took)), "ms")
+	}
+	r.Fact("all requests", lab.Milliseconds(w.spent), "ms")
 	r.Fact("of it handshakes after the first", lab.Milliseconds(lost), "ms")
+	still, err := w.server.settle(ctx, open)
+	if err != nil || ctx.Err() != nil {
+		r.Verdict(lab.Warn, "The run was over when %d requests had their answers, on %d connections.", len(w.took), opened)
+		return
+	}
+	r.Fact("connections still open at the server", float64(still), "connections")
+	w.judge(opened, still, lost)
+}
+
+// judge says what it comes to, and why.
+func (w *way) judge(opened, still int, lost time.Duration) {
+	r, failed := w.client.run, w.asked-len(w.took)
 	switch {
-	case requests == 1:
+	case w.asked == 1:
 		r.Verdict(lab.Warn, "One request takes a connection in any case: ask for more.")
 	case w.name == off:
-		r.Note("%d connections for %d requests, as DisableKeepAlives asks for. %.0f ms went into handshakes after the first.", opened, requests, lab.Milliseconds(lost))
+		r.Note("%d connections for %d requests, as DisableKeepAlives asks for. %.0f ms went into handshakes after the first.", opened, w.asked, lab.Milliseconds(lost))
+	case failed > 0 && (w.name == kept || opened == 1):
+		r.Verdict(lab.Warn, "%d connections for %d requests, of which %d had no answer.", opened, w.asked, failed)
 	case opened == 1 && w.name == kept:
-		r.Verdict(lab.Good, "One connection for %d requests: each body is read to its end, so the connection goes back to the pool.", requests)
+		r.Verdict(lab.Good, "One connection for %d requests: each body is read to its end, so the connection goes back to the pool.", w.asked)
 	case opened == 1:
-		r.Verdict(lab.Good, "One connection for %d requests: the answers have no body, so nothing is left on it that had to be read.", requests)
+		r.Verdict(lab.Good, "One connection for %d requests: the answers have no body, so nothing is left on it that had to be read.", w.asked)
 	case w.name == kept: // the server closed it, or a loss did
-		r.Verdict(lab.Warn, "%d connections for %d requests, though each body was read to its end.", opened, requests)
+		r.Verdict(lab.Warn, "%d connections for %d requests, though each body was read to its end.", opened, w.asked)
 	case w.name == undrained:
-		r.Verdict(lab.Bad, "%d connections for %d requests, as bodies are closed before their end, and nobody can use a connection with half an answer on it. %.0f ms went into handshakes after the first.", opened, requests, lab.Milliseconds(lost))
+		r.Verdict(lab.Bad, "%d connections for %d requests, as bodies are closed before their end, and nobody can use a connection with half an answer on it. %.0f ms went into handshakes after the first.", opened, w.asked, lab.Milliseconds(lost))
 	case w.name == forgotten:
-		r.Verdict(lab.Bad, "%d connections for %d requests, and %d of them still open, as bodies are neither read nor closed. It goes on until one side has no sockets left.", opened, requests, still)
+		r.Verdict(lab.Bad, "%d connections for %d requests, and %d of them still open, as bodies are neither read nor closed. It goes on until one side has no sockets left.", opened, w.asked, still)
 	}
 }

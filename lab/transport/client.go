@@ -198,9 +198,13 @@ func (s *stage) ask(ctx context.Context, w wish) (status int, text string, err e
 		resp.Body.Close()
 		status, text = resp.StatusCode, string(bytes.TrimSpace(got))
 	}
+	if ctx.Err() != nil {
+		s.onlooker.answered("failed the run was over", false)
+		return 0, "", ctx.Err()
+	}
 	wrong := s.take(w, changed, s.api.isDown(), status, text, err)
 	s.onlooker.answered(cmp.Or(text, outcomeOf(resp, err)), wrong)
-	if err != nil && !errors.Is(err, errOpen) && ctx.Err() == nil {
+	if err != nil && !errors.Is(err, errOpen) {
 		s.run.Note("%s: %s %s failed: %v", s.name, method, w.path, err)
 	}
 	return status, text, err

@@ -235,3 +235,25 @@ func TestVisitorsChangeNothingOfWhatIsTold(t *testing.T) {
 	}
 	r.Stop()
 }
+
+// A run that is ended early has what was seen until then, and says so.
+func TestWhatWasSeenIsKept(t *testing.T) {
+	t.Parallel()
+	r := labtest.Start(t, theLab(t), "network=link&delay=100&duration=60")
+	for _, way := range []string{"naive", "careful"} {
+		r.Until("an answer", func(e trace.Event) bool {
+			return e.Kind == trace.Message && e.From == way+"/api" && e.Layer == trace.HTTP
+		})
+	}
+	r.Stop()
+	for _, way := range []string{"naive", "careful"} {
+		if n := r.Fact(way, "seen by api"); n == 0 {
+			t.Errorf("%s: nothing was seen", way)
+		}
+		if r.Count(func(e trace.Event) bool {
+			return e.From == way && e.Attrs[trace.VerdictAttr] != "" && strings.HasPrefix(e.Text, "The run was over ")
+		}) != 1 {
+			t.Errorf("%s: no verdict says that the run was over", way)
+		}
+	}
+}

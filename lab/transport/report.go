@@ -8,8 +8,9 @@ import (
 	"peerlab/lab"
 )
 
-// facts tells what was measured, and what it comes to.
-func (s *stage) facts() {
+// facts tells what was measured, and what it comes to. cut: the run ended before
+// all was asked.
+func (s *stage) facts(cut bool) {
 	api, elsewhere, t := s.api.sums(), s.elsewhere.sums(), s.tally
 	twice, empty := s.api.booked()
 	fact := func(name string, n int, unit string) { s.run.Fact(name, float64(n), unit) }
@@ -32,11 +33,11 @@ func (s *stage) facts() {
 	if t.failed > 0 {
 		fact("requests that failed on the network", t.failed, "requests")
 	}
-	s.conclude(api, elsewhere, twice, empty)
+	s.conclude(cut, api, elsewhere, twice, empty)
 }
 
 // conclude says in words what was wrong, and why.
-func (s *stage) conclude(api, elsewhere sums, twice, empty int) {
+func (s *stage) conclude(cut bool, api, elsewhere sums, twice, empty int) {
 	var wrong []string
 	say := func(n int, format string, args ...any) {
 		if n > 0 {
@@ -56,15 +57,19 @@ func (s *stage) conclude(api, elsewhere sums, twice, empty int) {
 	say(api.mostLines-1, "up to %d Authorization lines stood in one request, as each attempt added one to the same request", api.mostLines)
 	say(s.changed, "%d of the caller's requests came back changed: a second goroutine that holds one of them would have a data race", s.changed)
 	say(s.refusedUp, "%d requests were refused while the server worked, as the failures before them had opened the breaker", s.refusedUp)
+	text := strings.Join(wrong, "; ")
 	switch {
+	case cut && len(wrong) > 0:
+		s.run.Verdict(lab.Bad, "The run was over before all was asked. Until then %s.", text)
+	case cut:
+		s.run.Verdict(lab.Warn, "The run was over before all was asked. Until then nothing went wrong.")
 	case len(wrong) > 0:
-		text := strings.Join(wrong, "; ") + "."
-		s.run.Verdict(lab.Bad, "%s", strings.ToUpper(text[:1])+text[1:])
+		s.run.Verdict(lab.Bad, "%s%s.", strings.ToUpper(text[:1]), text[1:])
 	case s.failed > 0:
 		s.run.Verdict(lab.Warn, "%d requests failed on the network; nothing else went wrong.", s.failed)
 	case !slices.Contains(s.order, authing):
 		s.run.Verdict(lab.Warn, "Nothing went wrong, but without auth nobody was known to the server.")
 	default:
-		s.run.Verdict(lab.Good, "Every attempt was whole and had one token, no host got a token that is not its own, and nobody was given another one's answer; %d answers came without the network.", s.onlooker.withoutNetwork())
+		s.run.Verdict(lab.Good, "Every attempt was whole and had one token, no host got a token that is not its own, and nobody was given another one's answer; answers that came without the network: %d.", s.onlooker.withoutNetwork())
 	}
 }

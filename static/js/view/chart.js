@@ -1,13 +1,13 @@
 // @ts-check
-// Lines over time. Each series has its own colour and its own dash; the values
+// Lines over time, or against another quantity. Each series has its own colour and its own dash; the values
 // stand in a table below for who cannot see, or wants to copy, them.
 import { thin } from './series.js';
 import { onWidth, svg, unit } from './svg.js';
 import { table } from './table.js';
 
-/** @typedef {{at: number, value: number}} Sample at: seconds */
+/** @typedef {{at: number, value: number}} Sample at: seconds, or as much of the quantity that the axis is of */
 /** @typedef {{name: string, look: string, samples: Sample[]}} Series look: its colour and dash, in the style sheet */
-/** @typedef {{from: number, to: number, ticks: (most: number) => number[]}} Stretch in milliseconds of the run */
+/** @typedef {{name: string, from: number, to: number, ticks: (most: number) => number[], text: (at: number) => string, dots: boolean}} Axis what is shown, as samples have it; dots: one for each sample */
 
 /** More lines than this have no name of their own below the plot. */
 const named = 12;
@@ -21,8 +21,8 @@ export class Chart {
   #options;
   /** @type {Series[]} */
   #series = [];
-  /** @type {Stretch|null} */
-  #stretch = null;
+  /** @type {Axis|null} */
+  #axis = null;
 
   /**
    * @param {HTMLElement} container
@@ -38,7 +38,7 @@ export class Chart {
     this.#details.append(summary, this.#values);
     this.#details.addEventListener('toggle', () => this.#table());
     container.append(this.#legend, this.#root, this.#details);
-    onWidth(container, () => this.draw(this.#series, this.#stretch));
+    onWidth(container, () => this.draw(this.#series, this.#axis));
   }
 
   /** @param {string} title */
@@ -46,10 +46,10 @@ export class Chart {
   /** @param {(value: number) => string} format */
   set format(format) { this.#options.format = format; }
 
-  /** @param {Series[]} series @param {Stretch|null} [stretch] what is shown, in the time of a run; else the last seconds */
-  draw(series, stretch = null) {
+  /** @param {Series[]} series @param {Axis|null} [axis] without one the last seconds are shown */
+  draw(series, axis = null) {
     this.#series = series;
-    this.#stretch = stretch;
+    this.#axis = axis;
     const width = this.#container.clientWidth;
     if (width === 0) return; // not shown
     const k = unit();
@@ -57,7 +57,7 @@ export class Chart {
     const { seconds, format, title, empty } = this.#options;
     const any = series.some((s) => s.samples.length > 0);
     let start = 0, end = 0;
-    if (stretch) [start, end] = [stretch.from / 1000, stretch.to / 1000];
+    if (axis) [start, end] = [axis.from, axis.to];
     else {
       end = Math.max(0, ...series.map((s) => s.samples[s.samples.length - 1]?.at ?? 0));
       const first = Math.min(end, ...series.map((s) => s.samples[0]?.at ?? end));
@@ -69,7 +69,7 @@ export class Chart {
     const whole = values.every(Number.isInteger), least = values.reduce((a, b) => Math.min(a, b), 0);
     const top = ceiling(values.reduce((a, b) => Math.max(a, b), 0), whole), bottom = least < 0 ? -ceiling(-least, whole) : 0;
     /** @param {number} at */
-    const x = (at) => box.left + ((at - start) / Math.max(end - start, stretch ? 1e-6 : 1)) * (box.right - box.left);
+    const x = (at) => box.left + ((at - start) / Math.max(end - start, axis ? 1e-6 : 1)) * (box.right - box.left);
     /** @param {number} value */
     const y = (value) => box.bottom - ((value - bottom) / (top - bottom)) * (box.bottom - box.top);
 
@@ -79,11 +79,11 @@ export class Chart {
       marks.push(svg('path', { class: 'grid', d: `M${box.left} ${level}H${box.right}` }));
       if ((part > 0 || bottom < 0) && any) marks.push(svg('text', { class: 'axis', x: box.left, y: level + (part > 0 ? 13 : -4) * k }, format(value)));
     }
-    if (any && stretch) {
-      for (const at of stretch.ticks(width / (90 * k))) {
-        const where = x(at / 1000);
+    if (any && axis) {
+      for (const at of axis.ticks(width / (90 * k))) {
+        const where = x(at);
         marks.push(svg('path', { class: 'grid', d: `M${where} ${box.top}V${box.bottom}` }));
-        marks.push(svg('text', { class: 'axis', x: where, y: box.bottom + 15 * k, 'text-anchor': where < 30 * k ? 'start' : where > width - 30 * k ? 'end' : 'middle' }, moment(at)));
+        marks.push(svg('text', { class: 'axis', x: where, y: box.bottom + 15 * k, 'text-anchor': where < 30 * k ? 'start' : where > width - 30 * k ? 'end' : 'middle' }, axis.text(at)));
       }
     } else if (any) {
       marks.push(svg('text', { class: 'axis', x: box.left, y: box.bottom + 15 * k }, `−${Math.round(end - start)} s`));
@@ -97,7 +97,9 @@ export class Chart {
       const d = list.map((p, n) => `${n ? 'L' : 'M'}${x(p.at).toFixed(1)} ${y(p.value).toFixed(1)}`).join('');
       const last = list[list.length - 1];
       marks.push(svg('path', { class: 'series', 'data-look': s.look, d }));
-      if (last.at <= end) marks.push(svg('circle', { class: 'head', 'data-look': s.look, cx: x(last.at), cy: y(last.value), r: 3.2 * k }));
+      for (const p of axis?.dots ? list : [last]) {
+        if (p.at <= end) marks.push(svg('circle', { class: 'head', 'data-look': s.look, cx: x(p.at), cy: y(p.value), r: 3.2 * k }));
+      }
     });
     this.#root.setAttribute('viewBox', `0 0 ${width} ${152 * k}`);
     this.#root.setAttribute('height', String(152 * k));
@@ -126,8 +128,8 @@ export class Chart {
       .sort((a, b) => b.at - a.at).slice(0, 100);
     table(this.#values, {
       caption: `${this.#options.title}, the last ${rows.length} values`,
-      columns: [{ title: 'Second', numeric: true }, { title: 'What' }, { title: 'Value', numeric: true }],
-      rows: rows.map(({ at, name, text }) => ({ cells: [at.toFixed(2), name, text] })),
+      columns: [{ title: this.#axis?.name ?? 'Second', numeric: true }, { title: 'What' }, { title: 'Value', numeric: true }],
+      rows: rows.map(({ at, name, text }) => ({ cells: [this.#axis?.dots ? this.#axis.text(at) : at.toFixed(2), name, text] })),
       empty: this.#options.empty,
     });
   }

@@ -1,9 +1,10 @@
 // @ts-check
-// Charts of a run: one for each unit, all over the same stretch of time.
+// Charts of a run: one for each unit, all over the same stretch of time, but
+// for those that are drawn against something else.
 import { el } from '../page/dom.js';
-import { Chart } from './chart.js';
+import { Chart, moment } from './chart.js';
 import { quantity } from './quantity.js';
-import { Range } from './range.js';
+import { Range, ticks } from './range.js';
 import { Series } from './series.js';
 import { rangeKey, rangeTools } from './rangetools.js';
 
@@ -39,11 +40,12 @@ export class Plots {
     while (this.#charts.length > plots.length) this.#charts.pop()?.box.remove();
     plots.forEach((plot, i) => {
       const made = this.#charts[i] ??= this.#chart();
-      const title = plot.unit && !plot.title.includes(plot.unit) ? `${plot.title}, ${plot.unit}` : plot.title;
+      const measured = plot.unit && !plot.title.includes(plot.unit) ? `${plot.title}, ${plot.unit}` : plot.title;
+      const title = plot.against ? `${measured}, against the ${plot.against.name}` : measured;
       if (made.title.textContent !== title) made.title.textContent = title;
       made.chart.title = title;
       made.chart.format = (value) => quantity(value, plot.unit);
-      made.chart.draw(plot.lines.map((line, n) => ({ name: line.label, look: String(n % looks), samples: line.samples })), this.#range);
+      made.chart.draw(plot.lines.map((line, n) => ({ name: line.label, look: String(n % looks), samples: line.samples })), plot.against ? amounts(plot.against, plot.lines) : moments(this.#range));
     });
   }
 
@@ -56,4 +58,19 @@ export class Plots {
     this.#body.append(box);
     return { box, title, chart: new Chart(inner, { title: '', format: String, seconds: 0, empty: '' }) };
   }
+}
+
+/** The stretch of time that is looked at, in seconds. @param {Range} range @returns {import('./chart.js').Axis} */
+function moments(range) {
+  const ticks = (/** @type {number} */ most) => range.ticks(most).map((ms) => ms / 1000);
+  return { name: 'Second', from: range.from / 1000, to: range.to / 1000, ticks, text: (at) => moment(at * 1000), dots: false };
+}
+
+/**
+ * All of a quantity that lines are drawn against, from nothing to the most.
+ * @param {import('./series.js').Quantity} against @param {import('./series.js').Line[]} lines @returns {import('./chart.js').Axis}
+ */
+function amounts({ name, unit }, lines) {
+  const to = Math.max(...lines.flatMap((line) => line.samples.map((s) => s.at)));
+  return { name, from: 0, to, ticks: (most) => to > 0 ? ticks(0, to, most) : [0], text: (at) => quantity(at, unit), dots: true };
 }

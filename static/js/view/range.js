@@ -39,12 +39,15 @@ export class Range {
   }
 
   /** Round moments to mark, at most that many. @param {number} most @returns {number[]} */
-  ticks(most) {
-    const length = this.to - this.from, rough = length / Math.max(1, most);
-    const power = 10 ** Math.floor(Math.log10(rough));
-    const step = ([1, 2, 5].find((s) => s * power >= rough) ?? 10) * power;
-    const list = [];
-    for (let n = Math.ceil(this.from / step); n * step <= this.to; n++) list.push(n * step);
-    return list;
-  }
+  ticks(most) { return ticks(this.from, this.to, most); }
+}
+
+/** Round numbers between two, at most that many. @param {number} from @param {number} to @param {number} most @returns {number[]} */
+export function ticks(from, to, most) {
+  const rough = (to - from) / Math.max(1, most);
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = ([1, 2, 5].find((s) => s * power >= rough) ?? 10) * power;
+  const list = [];
+  for (let n = Math.ceil(from / step); n * step <= to; n++) list.push(n * step);
+  return list;
 }

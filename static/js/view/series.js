@@ -1,11 +1,13 @@
 // @ts-check
 // From samples to plots: series of one unit share a plot, so that what is
-// measured in the same unit can be compared. No DOM.
+// measured in the same unit can be compared. They are drawn over time, or
+// against another quantity if their samples name one. No DOM.
 
 /** @typedef {import('../inspect/recorder.js').Event} Event */
 /** @typedef {import('./chart.js').Sample} Sample */
 /** @typedef {{name: string, lane: string, label: string, samples: Sample[]}} Line */
-/** @typedef {{title: string, unit: string, lines: Line[]}} Plot */
+/** @typedef {{name: string, unit: string}} Quantity */
+/** @typedef {{title: string, unit: string, against: Quantity|null, lines: Line[]}} Plot against: null is time */
 
 export class Series {
   count = 0;
@@ -19,27 +21,36 @@ export class Series {
   /** @param {Event} event */
   add(event) {
     if (event.kind !== 'sample') return false;
-    const lane = event.from ?? '', name = event.name ?? '', unit = event.unit ?? '';
-    const key = JSON.stringify([lane, name, unit]);
+    const lane = event.from ?? '', name = event.name ?? '', unit = event.unit ?? '', against = quantityOf(event);
+    const key = JSON.stringify([lane, name, unit, against]);
     let line = this.#lines.get(key);
     if (!line) {
       line = { name, lane, label: lane ? `${lane} ${name}` : name, samples: [] };
       this.#lines.set(key, line);
-      this.#plot(name, unit).lines.push(line);
+      this.#plot(name, unit, against).lines.push(line);
     }
     this.last = Math.max(this.last, event.at_ns / 1e6);
-    line.samples.push({ at: event.at_ns / 1e9, value: event.value ?? 0 });
+    const value = event.value ?? 0;
+    if (against) {
+      const at = Number(event.attrs?.x);
+      line.samples.splice(after(line.samples, at), 0, { at, value });
+    } else line.samples.push({ at: event.at_ns / 1e9, value });
     this.count++;
     return true;
   }
 
-  /** Without a unit only what has the same name is comparable. @param {string} name @param {string} unit */
-  #plot(name, unit) {
-    let plot = this.plots.find((p) => p.unit === unit && (unit !== '' || p.title === name));
-    if (!plot) this.plots.push(plot = { title: name, unit, lines: [] });
-    else if (!plot.title.split(', ').includes(name)) plot.title += `, ${name}`;
+  /** Without a unit only what has the same name is comparable. @param {string} name @param {string} unit @param {Quantity|null} against */
+  #plot(name, unit, against) {
+    let plot = this.plots.find((p) => p.unit === unit && (unit !== '' || p.title === name) && p.against?.name === against?.name && p.against?.unit === against?.unit);
+    if (!plot) this.plots.push(plot = { title: name, unit, against, lines: [] });
+    else if (!plot.lines.some((line) => line.name === name)) plot.title += `, ${name}`;
     return plot;
   }
+}
+
+/** What a sample is a value against, if not time. @param {Event} event @returns {Quantity|null} */
+function quantityOf({ attrs }) {
+  return attrs?.against && Number.isFinite(Number(attrs.x)) ? { name: attrs.against, unit: attrs['x-unit'] ?? '' } : null;
 }
 
 /**
