@@ -18,7 +18,7 @@ function gathering({ lines = [], refused = [], ends = true }) {
     createDataChannel() { made.channel = true; }
     async createOffer() { return { type: 'offer', sdp: 'v=0' }; }
     async setLocalDescription() {
-      setImmediate(() => {
+      queueMicrotask(() => { // before any timer, however busy the machine is
         for (const candidate of lines) this.onicecandidate({ candidate: { candidate } });
         for (const url of refused) this.onicecandidateerror({ url });
         if (ends) this.onicecandidate({ candidate: null });
