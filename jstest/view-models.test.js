@@ -99,20 +99,20 @@ test('spans nest within those that are open on their lane, and end', () => {
   begin(3, 2, 'client', 'dns');
   begin(4, 3, 'client', 'connect');
   begin(5, 4, 'server', 'serve');
-  begin(6, 1, 'client', 'request');
+  begin(6, 3, 'client', 'connect');
   const client = spans.lines.filter((l) => l.kind === 'bar' && l.bar.lane === 'client').map((l) => (l.kind === 'bar' ? [l.bar.name, l.bar.depth, l.bar.begin, l.bar.end] : []));
-  assert.deepEqual(client, [['request', 0, 0, 6], ['dns', 1, 1, 3], ['connect', 1, 4, null]]);
-  assert.equal(spans.extent(99), 99); // connect and serve go on
-  begin(7, 3, 'client', 'connect');
+  assert.deepEqual(client, [['request', 0, 0, null], ['dns', 1, 1, 3], ['connect', 1, 4, 6]]);
+  assert.equal(spans.extent(99), 99); // request and serve go on
+  begin(7, 1, 'client', 'request');
   begin(8, 4, 'server', 'serve');
   assert.equal(spans.extent(99), 8);
   assert.deepEqual(spans.lines.map((l) => (l.kind === 'lane' ? l.lane : `${l.bar.name} ${l.alone}`)), ['client', 'request false', 'dns false', 'connect false', 'serve true']);
 });
 
-test('two spans that overlap without nesting have bars of their own', () => {
+test('spans that overlap without nesting are beside each other, until none is open', () => {
   const spans = new Spans();
-  for (const [ms, span] of [[0, 1], [1, 2], [2, 1], [3, 3], [4, 2]]) spans.add(at(ms, 'span', { span, from: 'a', name: String(span) }));
-  assert.deepEqual(spans.lines.flatMap((l) => (l.kind === 'bar' ? [l.bar.depth] : [])), [0, 1, 0]);
+  for (const [ms, span] of [[0, 1], [1, 2], [2, 1], [3, 3], [4, 2], [5, 3], [6, 4], [7, 5], [8, 5], [9, 4]]) spans.add(at(ms, 'span', { span, from: 'a', name: String(span) }));
+  assert.deepEqual(spans.lines.flatMap((l) => (l.kind === 'bar' ? [l.bar.depth] : [])), [0, 0, 0, 0, 1]);
 });
 
 test('samples of one unit share a plot; without a unit those of one name', () => {

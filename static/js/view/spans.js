@@ -12,7 +12,7 @@ import { split } from '../run/lanes.js';
  * @property {number} begin milliseconds
  * @property {number|null} end null while it goes on
  * @property {string} text how it ended
- * @property {number} depth spans of its lane that it lies within
+ * @property {number} depth spans of its lane that it lies within; 0 where some overlap without nesting, as requests at the same time do
  * @property {Event} event
  */
 /** @typedef {{kind: 'lane', lane: string}|{kind: 'bar', bar: Bar, alone: boolean}} Line alone: it stands for its lane */
@@ -24,8 +24,8 @@ export class Spans {
   #lanes = new Map();
   /** @type {Map<number, Bar>} */
   #open = new Map();
-  /** @type {Map<string, Bar[]>} open ones by lane, the outermost first */
-  #stacks = new Map();
+  /** @type {Map<string, {open: Bar[], all: Bar[], nested: boolean}>} by lane: those since none was open; open: as they began */
+  #groups = new Map();
   /** @type {Line[]|null} */
   #lines = null;
 
@@ -40,22 +40,31 @@ export class Spans {
       bar.end = at;
       bar.text = event.text ?? '';
       this.#open.delete(key);
-      const stack = this.#stacks.get(bar.lane) ?? [];
-      stack.splice(stack.indexOf(bar), 1);
+      this.#leave(bar);
       return true;
     }
-    const stack = getOr(this.#stacks, lane), bars = getOr(this.#lanes, lane);
-    // The lowest depth that no open span of the lane has: two that overlap without nesting stay apart.
-    let depth = 0;
-    while (stack.some((s) => s.depth === depth)) depth++;
+    let group = this.#groups.get(lane);
+    if (!group?.open.length) this.#groups.set(lane, group = { open: [], all: [], nested: true });
     /** @type {Bar} */
-    const made = { lane, name: event.name ?? '', layer: event.layer ?? 'app', begin: at, end: null, text: '', depth, event };
+    const made = { lane, name: event.name ?? '', layer: event.layer ?? 'app', begin: at, end: null, text: '', depth: group.nested ? group.open.length : 0, event };
     this.#open.set(key, made);
-    stack.push(made);
-    bars.push(made);
+    group.open.push(made);
+    group.all.push(made);
+    getOr(this.#lanes, lane).push(made);
     this.count++;
     this.#lines = null;
     return true;
+  }
+
+  /** One that ends before another that began within it did not contain that. @param {Bar} bar */
+  #leave(bar) {
+    const group = this.#groups.get(bar.lane);
+    if (!group) return;
+    const [last] = group.open.slice(-1);
+    group.open.splice(group.open.indexOf(bar), 1);
+    if (bar === last || !group.nested) return;
+    group.nested = false;
+    for (const one of group.all) one.depth = 0;
   }
 
   /** Until when there is something to be seen: quiet time after the last end only makes it small. @param {number} now */
