@@ -83,6 +83,9 @@ func run(ctx context.Context, p Params, r *lab.Run) error {
 	}
 	for _, measure := range steps {
 		if err := measure(ctx, p, r, both); err != nil {
+			if ctx.Err() != nil {
+				r.Verdict(lab.Warn, "The run was over before all was measured.")
+			}
 			return err
 		}
 	}

@@ -74,6 +74,11 @@ func underLoad(ctx context.Context, p Params, r *lab.Run, both [2]*server) error
 		defer transport.CloseIdleConnections()
 		clients[i] = &http.Client{Transport: crowd{transport, make(chan struct{}, maxWaiting)}, Timeout: patience}
 	}
+	defer func() { // however it ends, what was measured is told
+		for _, s := range both {
+			s.loadFacts()
+		}
+	}()
 	turns, began := max(1, int(p.For/p.Slice)), time.Now()
 	for turn := range turns {
 		if time.Since(began) > 2*p.For+maxLate {
@@ -87,9 +92,6 @@ func underLoad(ctx context.Context, p Params, r *lab.Run, both [2]*server) error
 			}
 		}
 		r.Sample(trace.App, "", "memory of this process", residentMB(), "MB")
-	}
-	for _, s := range both {
-		s.loadFacts()
 	}
 	return nil
 }
@@ -127,14 +129,15 @@ func (s *server) turn(ctx context.Context, p Params, client *http.Client) error 
 
 // loadFacts tells what came of all turns.
 func (s *server) loadFacts() {
+	if s.sent == 0 {
+		return
+	}
 	s.run.Fact("requests answered", float64(s.sent-s.failed), "requests")
 	s.run.Fact("requests failed", float64(s.failed), "requests")
 	for _, percent := range []float64{50, 95, 99, 99.9} {
 		s.run.Fact(fmt.Sprintf("latency, %g %% below", percent), s.latencies.at(percent), "ms")
 	}
-	if s.sent > 0 {
-		s.run.Fact("CPU time a request, client and server", float64(s.cpu.Microseconds())/float64(s.sent), "µs")
-	}
+	s.run.Fact("CPU time a request, client and server", float64(s.cpu.Microseconds())/float64(s.sent), "µs")
 }
 
 // processTime is the CPU time that this process has had.

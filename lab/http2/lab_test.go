@@ -63,6 +63,24 @@ func TestTheFramesOfBothSides(t *testing.T) {
 	}
 }
 
+// A run that is ended early says so, and has what was measured until then.
+func TestARunThatIsEndedEarly(t *testing.T) {
+	t.Parallel()
+	r := labtest.Start(t, theLab(t), "network=link&delay=200&stay=0")
+	r.Until("a request", func(e trace.Event) bool {
+		return e.Kind == trace.Message && e.From == "h2c/client" && strings.HasPrefix(e.Name, "HEADERS")
+	})
+	r.Stop()
+	if n := r.Fact("h2c", "frames"); n == 0 {
+		t.Error("no frames were counted")
+	}
+	if r.Count(func(e trace.Event) bool {
+		return e.From == "h2c" && e.Attrs[trace.VerdictAttr] == string(lab.Warn) && strings.HasPrefix(e.Text, "The run was over ")
+	}) != 1 {
+		t.Error("no verdict says that the run was over")
+	}
+}
+
 func TestHeadersThatCameBeforeAreShort(t *testing.T) {
 	t.Parallel()
 	r := labtest.Run(t, theLab(t), networks[0]+"&requests=1&busy=0")

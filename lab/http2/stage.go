@@ -29,6 +29,7 @@ type stage struct {
 	got     int64
 	down    bool
 	old     string // protocol of the client that knows no other
+	visited bool   // to the end
 }
 
 func newStage(r *lab.Run, name string, p Params) *stage {
@@ -136,6 +137,7 @@ func (s *stage) work(ctx context.Context) error {
 	if err := s.client.visit(ctx); err != nil {
 		return err
 	}
+	s.visited = true
 	if s.run.Network() == lab.Loopback {
 		return nil
 	}
@@ -189,6 +191,11 @@ func (s *stage) facts() {
 	if len(t.blocks) > 1 {
 		s.run.Fact("headers of the first request", float64(t.blocks[0]), "B")
 		s.run.Fact("headers of the same request again", float64(t.blocks[1]), "B")
+	}
+	switch {
+	case !s.visited:
+		s.run.Verdict(lab.Warn, "The run was over before all was asked for: %d requests were sent on one connection, %s.", len(t.blocks), waitText(t.waited))
+	case len(t.blocks) > 1:
 		s.run.Verdict(lab.Good, "%s: %d requests on one connection, %s. The headers of a request took %d bytes, and %d when they came again; as text they are %d. A client that knows only HTTP/1.1 got %s on the same port.",
 			howChosen[s.name], len(t.blocks), waitText(t.waited), t.blocks[0], t.blocks[1], t.texts[1], or(s.old, "nothing"))
 	}

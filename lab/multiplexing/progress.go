@@ -107,7 +107,7 @@ func (a *answer) finish(err error) {
 		a.end("failed: " + err.Error())
 		return
 	}
-	a.end("first byte after " + a.first.Round(time.Millisecond).String())
+	a.end(fmt.Sprintf("first byte after %.0f ms", lab.Milliseconds(a.first)))
 	a.all.run.Message(trace.HTTP, "server", "client", fmt.Sprintf("answer to /%d", a.number), "complete")
 	a.all.mu.Lock()
 	defer a.all.mu.Unlock()
@@ -128,7 +128,7 @@ func (p *progress) result(connections int) round {
 		all = append(all, a.last)
 	}
 	if len(all) > 0 {
-		r.first, r.median, r.last = slices.Min(all), lab.Median(all), slices.Max(all)
+		r.median, r.last = lab.Median(all), slices.Max(all)
 	}
 	return r
 }

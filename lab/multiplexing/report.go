@@ -2,6 +2,7 @@ package multiplexing
 
 import (
 	"cmp"
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -12,7 +13,7 @@ import (
 
 // round is what was measured in one.
 type round struct {
-	first, median, last time.Duration // answers complete
+	median, last        time.Duration // answers complete; 0 if there were none
 	silence             time.Duration // the longest one of all answers together
 	connections, failed int
 }
@@ -34,6 +35,16 @@ func last(r round) time.Duration {
 	return r.last
 }
 
+// ofAnswers is what a round tells, if it had any answer.
+func ofAnswers(of func(round) time.Duration) func(round) time.Duration {
+	return func(r round) time.Duration {
+		if r.median == 0 {
+			return never
+		}
+		return of(r)
+	}
+}
+
 const never = time.Duration(math.MaxInt64)
 
 // facts tells what was measured, over all rounds so far.
@@ -42,11 +53,18 @@ func (w *way) facts() {
 	for _, r := range w.rounds {
 		failed += r.failed
 	}
-	if all := w.over(last); all != never {
-		w.run.Fact("all answers after, median of the rounds", lab.Milliseconds(all), "ms")
+	for _, f := range []struct {
+		name string
+		of   func(round) time.Duration
+	}{
+		{"all answers after, median of the rounds", last},
+		{"one answer after, median", ofAnswers(func(r round) time.Duration { return r.median })},
+		{"longest silence, median of the rounds", ofAnswers(func(r round) time.Duration { return r.silence })},
+	} {
+		if took := w.over(f.of); took != never {
+			w.run.Fact(f.name, lab.Milliseconds(took), "ms")
+		}
 	}
-	w.run.Fact("one answer after, median", lab.Milliseconds(w.over(func(r round) time.Duration { return r.median })), "ms")
-	w.run.Fact("longest silence, median of the rounds", lab.Milliseconds(w.over(func(r round) time.Duration { return r.silence })), "ms")
 	w.run.Fact("connections", float64(w.rounds[0].connections), "")
 	w.run.Fact("rounds measured", float64(len(w.rounds)), "")
 	w.run.Fact("requests failed", float64(failed), "requests")
@@ -87,7 +105,7 @@ func conclude(p Params, r *lab.Run, all []*way) {
 	for _, w := range all {
 		took := "not all"
 		if all := w.over(last); all != never {
-			took = all.Round(time.Millisecond).String()
+			took = fmt.Sprintf("%.0f ms", lab.Milliseconds(all))
 		}
 		times = append(times, w.name+" "+took)
 	}

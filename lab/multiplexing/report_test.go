@@ -15,4 +15,8 @@ func TestARoundWithoutAllAnswersIsNeverTheFirst(t *testing.T) {
 	if got := broken.over(last); got != never {
 		t.Errorf("a way on which two rounds of three failed had all answers after %s", got)
 	}
+	median := ofAnswers(func(r round) time.Duration { return r.median })
+	if got := (&way{rounds: []round{{failed: 12}}}).over(median); got != never {
+		t.Errorf("one answer of none came after %s", got)
+	}
 }

@@ -3,6 +3,8 @@ package transport
 import (
 	"net/http"
 	"time"
+
+	"peerlab/lab"
 )
 
 // region log
@@ -19,12 +21,12 @@ type logger struct {
 func (l *logger) RoundTrip(req *http.Request) (*http.Response, error) {
 	began := time.Now()
 	resp, err := l.next.RoundTrip(req)
-	took := time.Since(began).Round(100 * time.Microsecond)
+	took := lab.Milliseconds(time.Since(began))
 	if err != nil {
-		l.log("%s %s: %v, after %s", req.Method, req.URL.Redacted(), err, took)
+		l.log("%s %s: %v, after %.1f ms", req.Method, req.URL.Redacted(), err, took)
 		return nil, err
 	}
-	l.log("%s %s: %d after %s", req.Method, req.URL.Redacted(), resp.StatusCode, took)
+	l.log("%s %s: %d after %.1f ms", req.Method, req.URL.Redacted(), resp.StatusCode, took)
 	return resp, nil
 }
 
