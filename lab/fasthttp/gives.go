@@ -3,6 +3,7 @@ package fasthttp
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -21,7 +22,13 @@ func gives(ctx context.Context, _ Params, r *lab.Run, both [2]*server) error {
 
 func (s *server) tries(ctx context.Context) error {
 	for _, try := range []func(context.Context) error{s.drip, s.leave, s.keep, s.upload, s.overHTTP2} {
-		if err := try(ctx); err != nil {
+		switch err := try(ctx); {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil && s.run.Network() == lab.Link: // a result, where much is lost
+			s.unanswered++
+			s.run.Note("No answer: %v.", err)
+		case err != nil:
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
 	}
@@ -71,11 +78,13 @@ func (s *server) drip(ctx context.Context) error {
 	resp, done, err := s.send(ctx, s.transport(false, true), http.MethodGet, "/drip", nil)
 	defer done()
 	if err != nil {
+		end("no answer")
 		return fmt.Errorf("ask for lines: %w", err)
 	}
 	r := bufio.NewReader(resp.Body)
 	for n := range dripLines {
 		if _, err := r.ReadString('\n'); err != nil {
+			end("no end")
 			return fmt.Errorf("read lines: %w", err)
 		}
 		if n == 0 {
@@ -101,6 +110,7 @@ func (s *server) leave(ctx context.Context) error {
 	select {
 	case <-s.begun:
 	case <-time.After(patience):
+		end("it does not arrive")
 		return fmt.Errorf("the request for work does not arrive")
 	case <-ctx.Done():
 		return ctx.Err()
@@ -124,6 +134,8 @@ func (s *server) upload(ctx context.Context) error {
 	resp, done, err := s.send(ctx, s.transport(false, false), http.MethodPost, "/upload", io.LimitReader(zeros{}, size))
 	defer done()
 	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("upload: %w", err)
 	case err != nil && ctx.Err() != nil:
 		return ctx.Err()
 	case err != nil: // the connection is closed while the body is on its way
@@ -150,6 +162,9 @@ func (s *server) overHTTP2(ctx context.Context) error {
 	defer done()
 	if ctx.Err() != nil {
 		return ctx.Err()
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("ask by HTTP/2: %w", err)
 	}
 	answer := "not understood"
 	if s.http2 = err == nil && resp.ProtoMajor == 2; s.http2 {

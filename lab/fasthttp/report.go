@@ -29,6 +29,12 @@ func conclude(p Params, r *lab.Run, both [2]*server) {
 	if p.Show == "speed" {
 		return
 	}
+	if n.unanswered+f.unanswered > 0 {
+		for _, s := range both {
+			s.run.Verdict(lab.Warn, "%d of 5 things that were asked had no answer: this link is too bad to tell the two apart.", s.unanswered)
+		}
+		return
+	}
 	n.run.Verdict(lab.Good, "The first of five lines came after %.0f ms; work %s; %s; HTTP/2: %s; a path that a handler kept %s.",
 		lab.Milliseconds(n.firstLine), n.work(), "an upload of 2 MiB: "+n.uploaded, yes(n.http2), n.remembered)
 	f.run.Verdict(lab.Warn, "The first of five lines came after %.0f ms, with the last; work %s; %s; HTTP/2: %s; a path that a handler kept %s.",

@@ -53,6 +53,7 @@ type figures struct {
 	uploaded   string
 	http2      bool
 	remembered string
+	unanswered int // of what shows what a server gives up
 }
 
 // newBoth opens the servers: each on the network that is shown, and on the

@@ -147,7 +147,7 @@ func (s *server) shutdown(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	if err := s.http.Shutdown(ctx); err != nil {
-		s.run.Note("%s: shutdown: %v", s.name, err)
+		s.run.Note("Shutdown: %v", err)
 	}
 }
 

@@ -166,10 +166,10 @@ func (s *stage) shutdown(ctx context.Context) error {
 // pushed tells what became of a push.
 func (s *stage) pushed(proto string, err error) {
 	if err != nil {
-		s.run.Note("%s, %s: a push was refused: %v. The client's SETTINGS say ENABLE_PUSH 0, or it is no HTTP/2.", s.name, proto, err)
+		s.run.Note("By %s a push was refused: %v. The client's SETTINGS say ENABLE_PUSH 0, or it is no HTTP/2.", proto, err)
 		return
 	}
-	s.run.Note("%s, %s: /hello was pushed.", s.name, proto)
+	s.run.Note("By %s /hello was pushed.", proto)
 }
 
 // facts tells what was measured.

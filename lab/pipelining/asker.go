@@ -110,7 +110,7 @@ func (a *asker) again(numbers []int) {
 	a.mu.Lock()
 	a.resent += len(numbers)
 	a.mu.Unlock()
-	a.run.Note("%s: when the connection closed there was no answer to %s. They are GETs, so they may be sent again.", a.name,
+	a.run.Note("When the connection closed there was no answer to %s. They are GETs, so they may be sent again.",
 		strings.Trim(fmt.Sprint(numbers), "[]"))
 }
 

@@ -205,7 +205,7 @@ func (s *stage) ask(ctx context.Context, w wish) (status int, text string, err e
 	wrong := s.take(w, changed, s.api.isDown(), status, text, err)
 	s.onlooker.answered(cmp.Or(text, outcomeOf(resp, err)), wrong)
 	if err != nil && !errors.Is(err, errOpen) {
-		s.run.Note("%s: %s %s failed: %v", s.name, method, w.path, err)
+		s.run.Note("%s %s failed: %v", method, w.path, err)
 	}
 	return status, text, err
 }
