@@ -64,6 +64,7 @@ func newServer(p Params, r *lab.Run, name, port string) (*server, error) {
 		return nil, fmt.Errorf("address of the listener: %w", err)
 	}
 	s.addr = at.String()
+	r.State(trace.TCP, "server", "listens on", s.addr)
 	return s, nil
 }
 

@@ -50,6 +50,7 @@ func (s *stage) open() error {
 	if err != nil {
 		return fmt.Errorf("address of the server: %w", err)
 	}
+	s.run.State(trace.TCP, serverLane, "listens on", l.Addr().String())
 	s.run.Live("host", host)
 	s.run.Live("port", port)
 	from, err := s.run.Host(clientLane)

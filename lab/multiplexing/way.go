@@ -44,6 +44,7 @@ func newWay(p Params, r *lab.Run, name string) (*way, error) {
 	if w.shown, err = newPlace(p, name, w.run); err != nil {
 		return nil, err
 	}
+	w.run.State(trace.TCP, "server", "listens on", w.shown.server.addr.String())
 	if name == h2 && r.Network() == lab.Loopback {
 		r.Live("url", "https://"+w.shown.server.addr.String()+"/")
 	}

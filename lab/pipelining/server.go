@@ -139,6 +139,7 @@ func (a *asker) listen(host *lab.Host) (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("address of the listener: %w", err)
 	}
+	a.run.State(trace.TCP, "server", "listens on", at.String())
 	a.run.Live("host", at.Addr().String())
 	a.run.Live("port", strconv.Itoa(int(at.Port())))
 	a.run.Live("url", "http://"+at.String()+"/")
