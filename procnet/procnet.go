@@ -55,8 +55,25 @@ func (s State) String() string {
 	return "state " + strconv.Itoa(int(s))
 }
 
-// TCP returns the TCP sockets that pass keep.
-func TCP(keep func(Socket) bool) ([]Socket, error) { return read("/proc/net/tcp", keep) }
+// TCP returns the TCP sockets that pass keep. The kernel hands its table out in
+// pieces, so one that comes or goes meanwhile may have another listed again: each
+// connection is here once, as it was last.
+func TCP(keep func(Socket) bool) ([]Socket, error) {
+	table, err := read("/proc/net/tcp", keep)
+	type ends struct{ local, remote netip.AddrPort }
+	at := map[ends]int{}
+	once := table[:0]
+	for _, s := range table {
+		i, again := at[ends{s.Local, s.Remote}]
+		if again && s.Remote.Port() != 0 { // listeners may share a port
+			once[i] = s
+			continue
+		}
+		at[ends{s.Local, s.Remote}] = len(once)
+		once = append(once, s)
+	}
+	return once, err
+}
 
 // UDP returns the UDP sockets that pass keep.
 func UDP(keep func(Socket) bool) ([]Socket, error) { return read("/proc/net/udp", keep) }

@@ -39,6 +39,7 @@ type socket struct {
 	name, state string
 	since       time.Time
 	over        func(string) // ends the span of the state
+	missed      bool         // by the last look; the kernel may leave one out while others come and go
 }
 
 // watch begins to look at the sockets of two hosts.
@@ -133,11 +134,13 @@ func (w *watcher) look() error {
 			changed = true
 		}
 	}
-	for e := range w.now {
-		if _, still := found[e]; !still {
+	for e, s := range w.now {
+		_, still := found[e]
+		if !still && s.missed {
 			w.becomesLocked(e, closed)
 			changed = true
 		}
+		s.missed = !still
 	}
 	if changed {
 		w.countLocked()

@@ -103,6 +103,10 @@ func TestButtonsWhileVisitorsLook(t *testing.T) {
 
 func TestACutIsTwoThings(t *testing.T) {
 	t.Parallel()
+	labtest.Settles(t, cutInTwo)
+}
+
+func cutInTwo(t testing.TB) {
 	var runs []*labtest.Running
 	for _, network := range networks {
 		r := labtest.Start(t, theLab(t), network+"&stay=0&delay=20&jitter=0&loss=0&rate=200&size=75") // 3 s
@@ -122,7 +126,9 @@ func TestACutIsTwoThings(t *testing.T) {
 		if got := r.Fact("link", "received"); got != 75 {
 			t.Errorf("the link was cut for a second and %g of 75 kB came", got)
 		}
-		if got := r.Fact("link", "longest silence"); got < 900 {
+		// Less than the second, by what is in the queue then and still comes; without
+		// a cut a packet comes every 60 ms.
+		if got := r.Fact("link", "longest silence"); got < 500 {
 			t.Errorf("a silence of %g ms on the link that was cut for a second", got)
 		}
 		if outcome, why, _ := r.Status(); outcome != lab.Finished {
