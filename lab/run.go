@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"maps"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -155,32 +154,6 @@ func (r *Run) Net() *netsim.Net {
 // what is inside of DTLS, and the pcapng file has the keys for Wireshark. They are of
 // this run alone: never give it those of a connection that leaves this machine.
 func (r *Run) KeyLog() io.Writer { return &r.packets.keys }
-
-// Actions yields the names of the actions that people take. There is one
-// channel for the run and its variants: one goroutine should read it.
-func (r *Run) Actions() <-chan string { return r.actions }
-
-// Live publishes a value for the commands people type: "host", "port", "url".
-// A variant's is published as its name, a dot and name: {naive.port}. On the
-// link nothing is published, as nobody could get there.
-func (r *Run) Live(name, value string) {
-	if r.Network() == Link {
-		return
-	}
-	if r.variant != "" {
-		name = r.variant + "." + name
-	}
-	r.smu.Lock()
-	r.live[name] = value
-	r.smu.Unlock()
-	r.book.add(trace.Event{Kind: trace.State, Layer: trace.App, From: Outside, Name: name, Text: value})
-}
-
-func (s *shared) liveValues() map[string]string {
-	s.smu.Lock()
-	defer s.smu.Unlock()
-	return maps.Clone(s.live)
-}
 
 // Go runs f in a goroutine that the run owns and waits for. Its ctx ends with
 // the run. If f returns an error before that, or panics, the run is over and

@@ -104,11 +104,6 @@ func (f formField) Describedby() string {
 	return strings.Join(ids, " ")
 }
 
-// Number tells whether it is one, with a slider beside its field.
-func (f formField) Number() bool {
-	return f.Kind == lab.Int || f.Kind == lab.Float || f.Kind == lab.Duration
-}
-
 // Stepping is the step of the field as HTML knows it.
 func (f formField) Stepping() string {
 	if f.Step == "" {

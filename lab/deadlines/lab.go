@@ -106,25 +106,8 @@ func run(ctx context.Context, p Params, r *lab.Run) error {
 		return err
 	}
 	verdicts(sieges, streams)
-	return attend(ctx, p, r, sieges)
-}
-
-// attend lets the slow clients come again when somebody asks for them.
-func attend(ctx context.Context, p Params, r *lab.Run, sieges []*siege) error {
 	if p.Stay > 0 {
 		r.Note("All is measured. The servers stay open for %s.", p.Stay)
 	}
-	over := time.After(p.Stay)
-	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-over:
-			return nil
-		case <-r.Actions():
-			if err := withstand(ctx, r, sieges); err != nil {
-				return err
-			}
-		}
-	}
+	return r.Attend(ctx, p.Stay, func(string) error { return withstand(ctx, r, sieges) })
 }

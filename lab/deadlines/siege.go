@@ -50,12 +50,7 @@ func openSieges(r *lab.Run, p Params) (all []*siege, err error) {
 		if err != nil {
 			return nil, err
 		}
-		host, port, err := net.SplitHostPort(l.Addr().String())
-		if err != nil {
-			return nil, fmt.Errorf("address of the server: %w", err)
-		}
-		s.run.Live("host", host)
-		s.run.Live("port", port)
+		s.run.LiveAt(l.Addr(), "port")
 		s.run.Live("url", "http://"+l.Addr().String()+"/")
 		hello := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 			io.WriteString(w, "Here you are.\n")

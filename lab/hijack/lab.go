@@ -101,9 +101,7 @@ func run(ctx context.Context, p Params, r *lab.Run) error {
 				return fmt.Errorf("%s: %w", part.name, err)
 			}
 		}
-		if err := public.publish(); err != nil {
-			return err
-		}
+		public.run.LiveAt(public.listen.Addr(), "port")
 	}
 	if err := r.Together(ctx, talks...); err != nil {
 		return err

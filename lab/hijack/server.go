@@ -8,7 +8,6 @@ import (
 	"log"
 	"net"
 	"net/http"
-	"net/netip"
 	"sync"
 	"time"
 
@@ -59,24 +58,9 @@ func newServer(p Params, r *lab.Run, name, port string) (*server, error) {
 		return nil, err
 	}
 	s.listen = netutil.LimitListener(l, maxConns)
-	at, err := netip.ParseAddrPort(s.listen.Addr().String())
-	if err != nil {
-		return nil, fmt.Errorf("address of the listener: %w", err)
-	}
-	s.addr = at.String()
+	s.addr = l.Addr().String()
 	r.State(trace.TCP, "server", "listens on", s.addr)
 	return s, nil
-}
-
-// publish tells outsiders where the server is.
-func (s *server) publish() error {
-	host, port, err := net.SplitHostPort(s.addr)
-	if err != nil {
-		return fmt.Errorf("address of the server: %w", err)
-	}
-	s.run.Live("host", host)
-	s.run.Live("port", port)
-	return nil
 }
 
 // serve begins to answer.

@@ -46,13 +46,8 @@ func (s *stage) open() error {
 	if err != nil {
 		return err
 	}
-	host, port, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		return fmt.Errorf("address of the server: %w", err)
-	}
 	s.run.State(trace.TCP, serverLane, "listens on", l.Addr().String())
-	s.run.Live("host", host)
-	s.run.Live("port", port)
+	s.run.LiveAt(l.Addr(), "port")
 	from, err := s.run.Host(clientLane)
 	if err != nil {
 		return err

@@ -131,27 +131,16 @@ func (l *live) stay(ctx context.Context) error {
 	case l.p.Stay > 0:
 		l.run.Note("All is done. The lab stays open for %s: try the buttons.", l.p.Stay)
 	}
-	over := time.NewTimer(l.p.Stay)
-	defer over.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-over.C:
+	return l.run.Attend(ctx, l.p.Stay, func(action string) error {
+		if action == "hang-up" {
+			for _, w := range l.ways {
+				w.client.run.Note("The server hangs up: %d connections closed.", w.server.hangUp())
+			}
 			return nil
-		case name := <-l.run.Actions():
-			if name == "hang-up" {
-				for _, w := range l.ways {
-					w.client.run.Note("The server hangs up: %d connections closed.", w.server.hangUp())
-				}
-				continue
-			}
-			if err := l.each(ctx, func(ctx context.Context, w *way) error {
-				defer w.conclude(ctx)
-				return w.ask(ctx)
-			}); err != nil {
-				return err
-			}
 		}
-	}
+		return l.each(ctx, func(ctx context.Context, w *way) error {
+			defer w.conclude(ctx)
+			return w.ask(ctx)
+		})
+	})
 }

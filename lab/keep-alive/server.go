@@ -92,17 +92,12 @@ func openDoor(ctx context.Context, r *lab.Run, p Params) error {
 	if err != nil {
 		return err
 	}
-	at, port, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		return fmt.Errorf("address of the door: %w", err)
-	}
 	s := &server{ctx: ctx, run: r, p: p, told: rate.NewLimiter(20, 60), quiet: true}
 	s.prepare(p.ServerIdle)
 	s.http.ReadHeaderTimeout = 2 * time.Second // on the loopback nobody needs longer
 	s.serve(netutil.LimitListener(l, maxVisitors))
-	r.Live("host", at)
-	r.Live("port", port)
-	r.Live("url", "http://"+net.JoinHostPort(at, port)+"/")
+	r.LiveAt(l.Addr(), "port")
+	r.Live("url", "http://"+l.Addr().String()+"/")
 	return nil
 }
 

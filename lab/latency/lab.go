@@ -102,7 +102,13 @@ func run(ctx context.Context, p Params, r *lab.Run) error {
 	if p.Stay > 0 {
 		r.Note("The requests are done. The lab stays open for %s: try the commands and the buttons.", p.Stay)
 	}
-	return attend(ctx, p, r, probes)
+	return r.Attend(ctx, p.Stay, func(action string) error {
+		do := (*probe).oneMore
+		if action == "cold" {
+			do = (*probe).oneCold
+		}
+		return together(ctx, r, probes, do)
+	})
 }
 
 // publish tells outsiders where the run's own server is.
@@ -126,26 +132,4 @@ func together(ctx context.Context, r *lab.Run, probes []*probe, do func(*probe, 
 		})
 	}
 	return r.Together(ctx, all...)
-}
-
-// attend takes the actions until the time to stay is over.
-func attend(ctx context.Context, p Params, r *lab.Run, probes []*probe) error {
-	over := time.NewTimer(p.Stay)
-	defer over.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-over.C:
-			return nil
-		case name := <-r.Actions():
-			do := (*probe).oneMore
-			if name == "cold" {
-				do = (*probe).oneCold
-			}
-			if err := together(ctx, r, probes, do); err != nil {
-				return err
-			}
-		}
-	}
 }

@@ -158,12 +158,7 @@ func (s *stage) listen(port, live string) (net.Listener, uint16, error) {
 	if err := s.watch.of(l); err != nil {
 		return nil, 0, err
 	}
-	host, at, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		return nil, 0, fmt.Errorf("address of the listener: %w", err)
-	}
-	s.run.Live("host", host)
-	s.run.Live(live, at)
+	s.run.LiveAt(l.Addr(), live)
 	return l, uint16(l.Addr().(*net.TCPAddr).Port), nil
 }
 

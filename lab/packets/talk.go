@@ -86,12 +86,7 @@ func (t *talk) open() error {
 			return nil
 		})
 	}
-	host, port, err := net.SplitHostPort(t.clear.Addr().String())
-	if err != nil {
-		return fmt.Errorf("address of the server: %w", err)
-	}
-	t.run.Live("host", host)
-	t.run.Live("port", port)
+	t.run.LiveAt(t.clear.Addr(), "port")
 	t.run.Live("secure", fmt.Sprint(portOf(t.secure.Addr())))
 	t.run.Live("dns", fmt.Sprint(portOf(t.dns.LocalAddr())))
 	return nil

@@ -95,21 +95,13 @@ func run(ctx context.Context, p Params, r *lab.Run) error {
 	case p.Stay > 0:
 		r.Note("The answers are there. The connections stay open for %s: try the button.", p.Stay)
 	}
-	over := time.NewTimer(p.Stay)
-	defer over.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-over.C:
-			return nil
-		case <-r.Actions():
-			if err := together(ctx, r, all, (*asker).round); err != nil {
-				return err
-			}
-			conclude(p, all)
+	return r.Attend(ctx, p.Stay, func(string) error {
+		if err := together(ctx, r, all, (*asker).round); err != nil {
+			return err
 		}
-	}
+		conclude(p, all)
+		return nil
+	})
 }
 
 // together has all ways do the same at once.

@@ -59,13 +59,8 @@ func open(table *lab.Run, way string, p Params) (*stage, error) {
 	if err != nil {
 		return nil, err
 	}
-	host, port, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		return nil, fmt.Errorf("address of the backend: %w", err)
-	}
 	r.State(trace.TCP, backendLane, "listens on", l.Addr().String())
-	r.Live("host", host)
-	r.Live("port", port)
+	r.LiveAt(l.Addr(), "port")
 	r.Go(func(context.Context) error { return s.backend.serve(l) })
 	return s, nil
 }

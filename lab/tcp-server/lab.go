@@ -3,7 +3,6 @@ package tcpserver
 import (
 	"context"
 	"embed"
-	"fmt"
 	"net"
 	"sync"
 	"time"
@@ -129,13 +128,8 @@ func open(r *lab.Run, name string, p Params) (*stage, error) {
 	if s.l, err = h.Listen("tcp", ":7"); err != nil {
 		return nil, err
 	}
-	host, at, err := net.SplitHostPort(s.l.Addr().String())
-	if err != nil {
-		return nil, fmt.Errorf("address of the listener: %w", err)
-	}
 	r.State(trace.TCP, server, "listens on", s.l.Addr().String())
-	r.Live("host", host)
-	r.Live("port", at)
+	r.LiveAt(s.l.Addr(), "port")
 	r.Go(func(context.Context) error {
 		end := r.Begin(trace.App, server, "Accept")
 		end(s.server.Serve(listener{s.l, s.watch}).Error()) // Serve ends with an error: the listener is closed

@@ -107,18 +107,7 @@ func run(ctx context.Context, p Params, r *lab.Run) error {
 	case p.Stay > 0:
 		r.Note("All is asked. The servers stay open for %s: try the buttons.", p.Stay)
 	}
-	over := time.NewTimer(p.Stay)
-	defer over.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-over.C:
-			return nil
-		case action := <-r.Actions():
-			if err := each(func(ctx context.Context, s *stage) error { s.act(ctx, action); return ctx.Err() }); err != nil {
-				return err
-			}
-		}
-	}
+	return r.Attend(ctx, p.Stay, func(action string) error {
+		return each(func(ctx context.Context, s *stage) error { s.act(ctx, action); return ctx.Err() })
+	})
 }

@@ -17,12 +17,7 @@ func (s *stage) listen(port, live string) (net.PacketConn, error) {
 	if err != nil {
 		return nil, err
 	}
-	host, at, err := net.SplitHostPort(pc.LocalAddr().String())
-	if err != nil {
-		return nil, fmt.Errorf("address of the server: %w", err)
-	}
-	s.run.Live("host", host)
-	s.run.Live(live, at)
+	s.run.LiveAt(pc.LocalAddr(), live)
 	s.run.State(trace.UDP, server, live, "receives at "+pc.LocalAddr().String())
 	return pc, nil
 }

@@ -49,12 +49,7 @@ func run(ctx context.Context, p Params, r *lab.Run) error {
 	if err != nil {
 		return err
 	}
-	host, port, err := net.SplitHostPort(pc.LocalAddr().String())
-	if err != nil {
-		return fmt.Errorf("address of the server: %w", err)
-	}
-	r.Live("host", host)
-	r.Live("port", port)
+	r.LiveAt(pc.LocalAddr(), "port")
 	r.Go(func(context.Context) error { return echo(pc) })
 
 	c, err := client.DialContext(ctx, "udp", "server:7")
