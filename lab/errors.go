@@ -56,7 +56,7 @@ var (
 // Why a run ended, when it did not end by itself. context.Cause of the ctx of
 // a run tells which.
 var (
-	ErrStopped   = errors.New("stopped by hand")
+	ErrStopped   = errors.New("by hand")
 	ErrDuration  = errors.New("the time for it was over")
 	ErrAbandoned = errors.New("nobody was watching")
 	errOver      = errors.New("the run is over")

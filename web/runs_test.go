@@ -38,7 +38,7 @@ func TestHowARunStands(t *testing.T) {
 		t.Errorf("stop: %d", got.StatusCode)
 	}
 	f.settled(running)
-	f.get(running).want(t, 200, `data-state="stopped"`, "Stopped: stopped by hand.")
+	f.get(running).want(t, 200, `data-state="stopped"`, "Stopped: by hand.")
 	f.ask("POST", running+"/stop", "").want(t, 303)
 	link := f.run("network=link&packet=true")
 	f.settled(link)

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 
 	"peerlab/lab"
@@ -173,7 +174,7 @@ func (s *seen) Close() error {
 			o.expired++
 		}
 		o.mu.Unlock()
-		o.run.Message(trace.TCP, lane, s.peer, "closed", why)
+		o.run.Message(trace.TCP, lane, s.peer, "closed", strings.TrimPrefix(why, "closed "))
 		if end != nil {
 			end(why)
 		}
