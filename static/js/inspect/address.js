@@ -15,7 +15,7 @@ export function isPrivate(address) {
 export function isLoopback(address) { return octets(address)?.[0] === 127 || address === '::1'; }
 
 /** Shared address space of a provider's NAT, RFC 6598. @param {string} address */
-export function isShared(address) {
+function isShared(address) {
   const v4 = octets(address);
   return v4 !== null && v4[0] === 100 && v4[1] >= 64 && v4[1] < 128;
 }

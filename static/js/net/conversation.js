@@ -12,7 +12,7 @@ import { Water } from './water.js';
 /** @typedef {Record<string, unknown> & {t: string}} Frame */
 
 export const MAX_FRAME = 16 << 10; // bytes of a JSON frame
-export const MAX_BINARY = 60 << 10; // bytes of a binary message
+const MAX_BINARY = 60 << 10; // bytes of a binary message
 
 /** What the other side said breaks the protocol; the message tells how. */
 export class ProtocolError extends Error {
@@ -30,7 +30,7 @@ const byteLength = (text) => new TextEncoder().encode(text).length;
  * @param {string} text
  * @returns {Frame} throws ProtocolError
  */
-export function parseFrame(text) {
+function parseFrame(text) {
   if (text.length > MAX_FRAME || (text.length > MAX_FRAME / 3 && byteLength(text) > MAX_FRAME)) {
     throw new ProtocolError(`a frame of more than ${MAX_FRAME} bytes`);
   }

@@ -7,7 +7,7 @@
 
 const keep = 600;
 
-export class History {
+class History {
   /** @type {Sample[]} milliseconds */
   rtt = [];
   /** @type {Sample[]} round trips through the data channel, milliseconds */

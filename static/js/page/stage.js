@@ -33,7 +33,7 @@ import { Transport } from './transport.js';
  */
 
 /** @type {Record<string, string>} names of views, as a lab's description has them */
-export const labels = { lanes: 'Lanes', waterfall: 'Waterfall', chart: 'Charts', state: 'State', packets: 'Packets', log: 'Log', matrix: 'Matrix', document: 'Document' };
+const labels = { lanes: 'Lanes', waterfall: 'Waterfall', chart: 'Charts', state: 'State', packets: 'Packets', log: 'Log', matrix: 'Matrix', document: 'Document' };
 
 /** Views that not every run of a lab has something for, and what that is. @type {Record<string, (e: Event) => boolean>} */
 const sometimes = { document: isLine, waterfall: (e) => e.kind === 'span' };
