@@ -62,8 +62,11 @@ func (l *live) at(ctx context.Context, grid *lab.Run, row string, delay time.Dur
 		grid.Fact(fmt.Sprintf("lost a request at %d ms", delay.Milliseconds()), trips, "round trips")
 	}
 	grid.Cell(row, "lost a request", text, nil)
-	for name, took := range map[string]time.Duration{"kept": kept, "not kept": not, "lost a request": lost} {
-		grid.Point(trace.HTTP, name, lab.Milliseconds(took), "ms", "delay each way", lab.Milliseconds(delay), "ms")
+	for _, line := range []struct {
+		name string
+		took time.Duration
+	}{{"kept", kept}, {"not kept", not}, {"lost a request", lost}} {
+		grid.Point(trace.HTTP, line.name, lab.Milliseconds(line.took), "ms", "delay each way", lab.Milliseconds(delay), "ms")
 	}
 	return nil
 }
