@@ -199,11 +199,11 @@ func (s *stage) ask(ctx context.Context, w wish) (status int, text string, err e
 		status, text = resp.StatusCode, string(bytes.TrimSpace(got))
 	}
 	if ctx.Err() != nil {
-		s.onlooker.answered("failed the run was over", false)
+		s.onlooker.answered(outcomeOf(ctx, nil, ctx.Err()), false)
 		return 0, "", ctx.Err()
 	}
 	wrong := s.take(w, changed, s.api.isDown(), status, text, err)
-	s.onlooker.answered(cmp.Or(text, outcomeOf(resp, err)), wrong)
+	s.onlooker.answered(cmp.Or(text, outcomeOf(ctx, resp, err)), wrong)
 	if err != nil && !errors.Is(err, errOpen) {
 		s.run.Note("%s %s failed: %v", method, w.path, err)
 	}

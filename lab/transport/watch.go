@@ -84,7 +84,7 @@ func (o *onlooker) entrance(next http.RoundTripper) http.RoundTripper {
 		o.mu.Unlock()
 		end := o.run.Begin(trace.HTTP, "client", p.row)
 		resp, err := next.RoundTrip(req.WithContext(context.WithValue(req.Context(), passageKey{}, p)))
-		end(outcomeOf(resp, err))
+		end(outcomeOf(req.Context(), resp, err))
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		for _, name := range o.names {
@@ -122,7 +122,7 @@ func (o *onlooker) around(name string, l layer) layer {
 			end := o.run.Begin(trace.HTTP, "client", name)
 			resp, err := inner.RoundTrip(req.WithContext(context.WithValue(req.Context(), stopKey{}, s)))
 			s.mu.Lock()
-			said, came := s.remark, outcomeOf(resp, err)
+			said, came := s.remark, outcomeOf(req.Context(), resp, err)
 			s.mu.Unlock()
 			cell := came
 			if said != "" {
@@ -138,8 +138,12 @@ func (o *onlooker) around(name string, l layer) layer {
 	}
 }
 
-func outcomeOf(resp *http.Response, err error) string {
+// outcomeOf is what came of a request with this context, which is cancelled by
+// the end of the run alone: its sockets are closed then, and errors tell of that.
+func outcomeOf(ctx context.Context, resp *http.Response, err error) string {
 	switch {
+	case err != nil && errors.Is(ctx.Err(), context.Canceled):
+		return "failed the run was over"
 	case errors.Is(err, errOpen):
 		return "refused"
 	case err != nil:
