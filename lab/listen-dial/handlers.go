@@ -32,9 +32,9 @@ func tidy(c net.Conn) {
 
 // abandoned is the scene close-wait: clients come, say a line and go.
 func (s *stage) abandoned(ctx context.Context) error {
-	handle, live := leaky, "leaky"
+	handle, live, stay := leaky, "leaky", s.p.Clients
 	if s.name == careful {
-		handle, live = tidy, "tidy"
+		handle, live, stay = tidy, "tidy", 0
 	}
 	l, port, err := s.listen("7", live)
 	if err != nil {
@@ -54,11 +54,11 @@ func (s *stage) abandoned(ctx context.Context) error {
 		}
 	}
 	s.run.Message(trace.App, client, server, lab.Plural(s.p.Clients, "client")+" came and went", "each closed its socket")
-	// What is still there once every client has closed stays there.
+	// It takes a moment until only what stays is there; what there is after the
+	// patience is told in any case.
 	s.watch.until(ctx, s.settle, func() bool {
-		return s.watch.count(server, "", port) == s.watch.count(server, closeWait, port) && s.watch.count(client, established, port) == 0 &&
-			s.watch.count(client, finWait1, port) == 0 &&
-			(s.name == careful || s.watch.count(server, closeWait, port) == s.p.Clients)
+		return s.watch.count(server, "", port) == stay && s.watch.count(server, closeWait, port) == stay &&
+			s.watch.count(client, established, port) == 0 && s.watch.count(client, finWait1, port) == 0
 	})
 	if s.watch.blind() {
 		return nil
