@@ -147,6 +147,7 @@ func (p Params) pair(ctx context.Context, r *lab.Run) error {
 			return err
 		}
 		scenes = append(scenes, sc)
+		sc.introduce()
 		pr, err := newPair(sc, t, sc.run)
 		if err != nil {
 			return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/pion/stun"
@@ -12,6 +13,7 @@ import (
 	"peerlab/lab"
 	"peerlab/nat"
 	"peerlab/netsim"
+	"peerlab/trace"
 )
 
 // side is what one peer is behind.
@@ -47,7 +49,7 @@ type scene struct {
 	run   *lab.Run
 	setup setup
 	hosts [2]*lab.Host
-	nats  [2]*netsim.NAT // the one that has the outside address; nil: none
+	nats  [2][]*netsim.NAT // from the outside in
 	stun  *icesim.Server
 	turn  *icesim.Server // nil: none
 	stop  context.CancelFunc
@@ -96,35 +98,65 @@ func (sc *scene) place(i int, name string, s side) (err error) {
 		c.Ports, c.Lifetime = sc.setup.ports, sc.setup.lifetime
 		return c
 	}
-	var outer *netsim.NAT
+	var innermost *netsim.NAT
 	if s.carrier != "" {
 		c := config(s.carrier)
 		c.Inside = carrierInside[i]
-		if outer, err = sc.run.NAT("carrier-"+name, c); err != nil {
+		if innermost, err = sc.run.NAT("carrier-"+name, c); err != nil {
 			return err
 		}
-		sc.nats[i] = outer
+		sc.nats[i] = append(sc.nats[i], innermost)
 	}
-	switch {
-	case s.kind == Open && outer == nil:
+	if s.kind != Open {
+		if innermost == nil {
+			innermost, err = sc.run.NAT("nat-"+name, config(s.kind))
+		} else {
+			innermost, err = sc.run.NATBehind(innermost, "nat-"+name, config(s.kind))
+		}
+		if err != nil {
+			return err
+		}
+		sc.nats[i] = append(sc.nats[i], innermost)
+	}
+	if innermost == nil {
 		sc.hosts[i], err = sc.run.Host("peer-" + name)
-		return err
-	case s.kind == Open:
-		sc.hosts[i], err = sc.run.HostBehind(outer, "peer-"+name)
-		return err
-	}
-	var inner *netsim.NAT
-	if outer != nil {
-		inner, err = sc.run.NATBehind(outer, "nat-"+name, config(s.kind))
 	} else {
-		inner, err = sc.run.NAT("nat-"+name, config(s.kind))
-		sc.nats[i] = inner
+		sc.hosts[i], err = sc.run.HostBehind(innermost, "peer-"+name)
 	}
-	if err != nil {
-		return err
-	}
-	sc.hosts[i], err = sc.run.HostBehind(inner, "peer-"+name)
 	return err
+}
+
+// introduce says who is where, in the order of the lanes: one side, the
+// internet, the other side.
+func (sc *scene) introduce() {
+	at := func(lane string, a netip.Addr) { sc.run.State(trace.IP, lane, "address", a.String()) }
+	at("peer-a", sc.hosts[0].Addr())
+	for _, n := range slices.Backward(sc.nats[0]) {
+		sc.introduceNAT(n)
+	}
+	at("stun", sc.stun.Addr().Addr())
+	if sc.turn != nil {
+		at("turn", sc.turn.Addr().Addr())
+	}
+	for _, n := range sc.nats[1] {
+		sc.introduceNAT(n)
+	}
+	at("peer-b", sc.hosts[1].Addr())
+}
+
+func (sc *scene) introduceNAT(n *netsim.NAT) {
+	c := n.Config()
+	behaves := fmt.Sprintf("mapping %s, filtering %s, ports %s", c.Mapping, c.Filtering, c.Ports)
+	if c.BlockUDP {
+		behaves = "lets no UDP through"
+	}
+	sc.run.State(trace.IP, n.Name(), "behaviour", behaves)
+	sc.moved(n)
+}
+
+// moved tells the outside address that a NAT has now.
+func (sc *scene) moved(n *netsim.NAT) {
+	sc.run.State(trace.IP, n.Name(), "address outside", n.External().String())
 }
 
 // carrierInside are the networks between a provider's NAT and its customers'

@@ -216,23 +216,27 @@ func (k *talk) watch() error {
 func (k *talk) act(action string) error {
 	switch action {
 	case "expire-a", "expire-b":
-		i := int(action[len(action)-1] - 'a')
-		if k.scene.nats[i] == nil {
+		nats := k.scene.nats[action[len(action)-1]-'a']
+		if len(nats) == 0 {
 			k.r.Note("There is no NAT before %s that could forget.", action[len(action)-1:])
 			return nil
 		}
-		k.r.Note("%d mappings forgotten by %s.", k.scene.nats[i].Expire(), k.scene.nats[i].Name())
+		for _, n := range nats {
+			k.r.Note("%d mappings forgotten by %s.", n.Expire(), n.Name())
+		}
 		k.broken = time.Now()
 	case "move-a":
-		if k.scene.nats[0] == nil {
+		if len(k.scene.nats[0]) == 0 {
 			k.r.Note("A has no NAT: its own address does not change in this lab.")
 			return nil
 		}
-		now, err := k.scene.nats[0].Readdress()
+		outermost := k.scene.nats[0][0]
+		now, err := outermost.Readdress()
 		if err != nil {
 			return fmt.Errorf("another address for a: %w", err)
 		}
-		k.r.Note("%s is %s outside now.", k.scene.nats[0].Name(), now)
+		k.scene.moved(outermost)
+		k.r.Note("%s is %s outside now.", outermost.Name(), now)
 		k.broken = time.Now()
 	case "cut", "restore":
 		link := k.r.Settings().Link()
