@@ -177,7 +177,8 @@ test('states hold what is so now; addresses for commands are none', () => {
 
 test('a later fact replaces an earlier one, and variants share a card', () => {
   const results = new Results();
-  for (const [from, value] of [['naive', 1], ['fixed', 2], ['naive', 3]]) results.add(at(1, 'fact', { from: String(from), name: 'took', value: Number(value), unit: 'ms' }));
+  for (const from of ['naive/client', 'fixed/client']) results.add(at(0, 'span', { from, name: 'begin' }));
+  for (const [from, value] of [['fixed', 2], ['naive', 1], ['naive', 3]]) results.add(at(1, 'fact', { from: String(from), name: 'took', value: Number(value), unit: 'ms' }));
   results.add(at(2, 'fact', { name: 'sum', value: 5 }));
   assert.deepEqual(results.cards.map((c) => [c.name, c.results.map((r) => [r.who, r.value])]), [['took', [['naive', 3], ['fixed', 2]]], ['sum', [['', 5]]]]);
 });
@@ -208,8 +209,8 @@ test('numbers have their unit; the pages in Go say the same', () => {
   for (const [value, unit, want] of /** @type {[number, string, string][]} */ ([
     [0, '', '0'], [7, 'clients', '7 clients'], [1234567, '', '1\u2009234\u2009567'], [0.5, '%', '0.5 %'], [12.34, 'req/s', '12.3 req/s'],
     [-3.14159, '', '-3.14'], [123.4, 'ms', '123 ms'], [12345, 'ms', '12.3 s'], [0.0123, 'ms', '12.3 µs'], [0, 'ms', '0 ms'],
-    [0.25, 's', '250 ms'], [90, 's', '90 s'], [1500, 'ns', '1.5 µs'], [1500, 'us', '1.5 ms'], [999, 'B', '999 B'],
-    [1500, 'B', '1.5 kB'], [2.5e9, 'B/s', '2.5 GB/s'], [1234, 'kbit/s', '1.23 Mbit/s'], [1e6, 'bit/s', '1 Mbit/s'], [-0.0001, '', '0'],
+    [0, 's', '0 s'], [0.25, 's', '250 ms'], [90, 's', '90 s'], [1500, 'ns', '1.5 µs'], [1500, 'us', '1.5 ms'], [999, 'B', '999 B'],
+    [1500, 'B', '1.5 kB'], [2.5e9, 'B/s', '2.5 GB/s'], [1234, 'kbit/s', '1.23 Mbit/s'], [1e6, 'bit/s', '1 Mbit/s'], [-0.0001, '', '0'], [40000, 'port', '40000'],
   ])) assert.equal(quantity(value, unit), want, `${value} ${unit}`);
   assert.equal(figure(1e21), '1e+21');
   assert.equal(quantity(NaN, 'ms'), '–');

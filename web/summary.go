@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -124,14 +125,15 @@ func variant(lane string) string {
 }
 
 // summarize picks what a reader wants first: a later fact replaces an earlier
-// one, of notes the last count, of messages the first. Results stand in the
-// order in which their variants turned up, on every card the same.
+// one, of notes the last count, of messages the first. Results and verdicts stand
+// in the order in which their variants turned up, on every card the same.
 func summarize(events []trace.Event) summary {
 	var s summary
-	cards, results, turns := map[string]int{}, map[[2]string]int{}, map[string]int{}
+	cards, results := map[string]int{}, map[[2]string]int{}
+	order := map[string]int{} // of variants, as they turn up
 	for _, e := range events {
-		if who := variant(e.From); turns[who] == 0 {
-			turns[who] = len(turns) + 1
+		if who := variant(e.From); who != "" && order[who] == 0 {
+			order[who] = len(order) + 1
 		}
 		switch e.Kind {
 		case trace.Fact:
@@ -169,8 +171,11 @@ func summarize(events []trace.Event) summary {
 		}
 	}
 	s.Notes = s.Notes[max(0, len(s.Notes)-maxNotes):]
+	// The run itself stands behind its variants.
+	rank := func(who string) int { return cmp.Or(order[variant(who)], len(order)+1) }
+	slices.SortStableFunc(s.Verdicts, func(a, b verdict) int { return rank(a.Who) - rank(b.Who) })
 	for _, card := range s.Facts {
-		slices.SortStableFunc(card.Results, func(a, b factResult) int { return turns[variant(a.Who)] - turns[variant(b.Who)] })
+		slices.SortStableFunc(card.Results, func(a, b factResult) int { return rank(a.Who) - rank(b.Who) })
 	}
 	return s
 }
@@ -202,7 +207,7 @@ func quantity(value float64, unit string) string {
 	case "ms":
 		return timeText(value)
 	case "s":
-		if math.Abs(value) < 1 {
+		if value != 0 && math.Abs(value) < 1 {
 			return timeText(value * 1000)
 		}
 		return figure(value) + " s"
@@ -210,6 +215,8 @@ func quantity(value float64, unit string) string {
 		return scaled(value, unit)
 	case "kbit/s":
 		return scaled(value*1000, "bit/s")
+	case "port":
+		return strconv.FormatFloat(value, 'f', -1, 64) // a name, not an amount
 	case "":
 		return figure(value)
 	}

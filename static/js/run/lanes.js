@@ -20,6 +20,24 @@ export function split(lane) {
   return at > 0 ? { variant: lane.slice(0, at), name: lane.slice(at + 1) } : { variant: '', name: lane };
 }
 
+/** Variants in the order they turn up; the run itself stands behind them. What they come to would be in another order each time. */
+export class VariantOrder {
+  /** @type {Map<string, number>} */
+  #ranks = new Map();
+
+  /** @param {string} [lane] */
+  meet(lane) {
+    const { variant } = split(`${lane ?? ''}/`);
+    if (variant && !this.#ranks.has(variant)) this.#ranks.set(variant, this.#ranks.size);
+  }
+
+  /** @template T @param {T[]} all @param {(one: T) => string} lane @returns {T[]} */
+  sort(all, lane) {
+    const rank = (/** @type {T} */ one) => this.#ranks.get(split(`${lane(one)}/`).variant) ?? this.#ranks.size;
+    return all.sort((a, b) => rank(a) - rank(b));
+  }
+}
+
 /** Lanes in the order they turn up, and in the order they stand: those of one variant together. */
 export class Lanes {
   /** @type {string[]} as they turned up; an index here never changes */

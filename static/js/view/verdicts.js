@@ -1,7 +1,7 @@
 // @ts-check
 // What a run comes to, in a sentence: the last verdict of each variant, with a sign and a word for its colour.
 import { el, say } from '../page/dom.js';
-import { split } from '../run/lanes.js';
+import { split, VariantOrder } from '../run/lanes.js';
 
 /** @typedef {import('../inspect/recorder.js').Event} Event */
 
@@ -11,6 +11,7 @@ export class Verdicts {
   #box;
   /** @type {Map<string, Event>} by variant */
   #last = new Map();
+  #order = new VariantOrder();
   #changed = true;
 
   /** @param {HTMLElement} box */
@@ -18,11 +19,13 @@ export class Verdicts {
 
   reset() {
     this.#last = new Map();
+    this.#order = new VariantOrder();
     this.#changed = true;
   }
 
   /** @param {Event} event */
   push(event) {
+    this.#order.meet(event.from);
     if (event.kind !== 'note' || !event.attrs?.verdict) return;
     this.#last.set(event.from ?? '', event);
     this.#changed = true;
@@ -32,7 +35,7 @@ export class Verdicts {
     if (!this.#changed) return;
     this.#changed = false;
     this.#box.hidden = this.#last.size === 0;
-    const all = [...this.#last];
+    const all = this.#order.sort([...this.#last], ([lane]) => lane);
     if (this.#box.children.length !== all.length) {
       this.#box.replaceChildren(...all.map(() => el('p', { class: 'verdict', 'data-testid': 'verdict' }, el('span', { class: 'light', 'aria-hidden': 'true' }), el('b'), ' ', el('span'))));
     }
