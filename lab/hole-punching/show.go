@@ -44,9 +44,9 @@ func (s *stage) explain(one, other *side, seenBy outcome) {
 	if one.nat == nil || !seen[0].IsValid() {
 		return
 	}
-	s.run.Fact(one.name+" seen by the rendezvous at port", float64(seen[0].Port()), "")
+	s.run.Fact(one.name+" seen by the rendezvous at port", float64(seen[0].Port()), "port")
 	if port := toward(one.nat, other); port != 0 {
-		s.run.Fact(one.name+"'s packets to "+other.name+" come from port", float64(port), "")
+		s.run.Fact(one.name+"'s packets to "+other.name+" come from port", float64(port), "port")
 		if port != seen[0].Port() {
 			s.run.Note("The rendezvous has seen %s at port %d, and at port %d by its other door. What %s sends to %s comes from port %d, which %s could only guess.",
 				one.name, seen[0].Port(), seen[1].Port(), one.name, other.name, port, other.name)

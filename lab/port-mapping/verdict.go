@@ -7,6 +7,7 @@ import (
 
 	"peerlab/lab"
 	"peerlab/nat"
+	"peerlab/trace"
 )
 
 // result is how it went in one home.
@@ -57,8 +58,12 @@ func (h *home) facts() {
 	r.Fact("until open", lab.Milliseconds(res.took), "ms")
 	r.Fact("packets until open", float64(h.tally.packets), "packets")
 	r.Fact("bytes until open", float64(h.tally.bytes), "B")
-	r.Fact("outside port", float64(res.grant.external), "")
-	r.Fact("lease granted", res.grant.lease.Seconds(), "s")
+	r.Fact("outside port", float64(res.grant.external), "port")
+	granted := trace.Event{Kind: trace.Fact, Layer: trace.App, Name: "lease granted", Value: res.grant.lease.Seconds(), Unit: "s"}
+	if res.grant.lease == 0 {
+		granted.Text = "for ever"
+	}
+	r.Add(granted)
 	r.Fact("renewals", float64(res.renewals), "")
 	if res.tries > 0 {
 		r.Fact("tries that got through meanwhile", 100*float64(res.through)/float64(res.tries), "%")

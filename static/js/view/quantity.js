@@ -11,9 +11,10 @@ export function quantity(value, unit) {
     case 'ns': return time(value / 1e6);
     case 'us': case 'µs': return time(value / 1e3);
     case 'ms': return time(value);
-    case 's': return Math.abs(value) < 1 ? time(value * 1000) : `${figure(value)} s`;
+    case 's': return value !== 0 && Math.abs(value) < 1 ? time(value * 1000) : `${figure(value)} s`;
     case 'B': case 'B/s': case 'bit/s': return scaled(value, unit);
     case 'kbit/s': return scaled(value * 1000, 'bit/s');
+    case 'port': return String(value); // a name, not an amount
   }
   return unit ? `${figure(value)} ${unit}` : figure(value);
 }
