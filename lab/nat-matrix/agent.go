@@ -88,13 +88,14 @@ func newAgent(name string, network transport.Net, servers []*stun.URI, t timing,
 func (a *agent) stateIs(s ice.ConnectionState) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.phase(strings.ToLower(s.String()))
+	name := strings.ToLower(s.String())
+	a.phase(name)
 	a.state = s
 	a.phase = func(string) {}
 	if s != ice.ConnectionStateClosed && s != ice.ConnectionStateFailed {
-		a.phase = a.rec.Begin(trace.ICE, a.name, strings.ToLower(s.String()))
+		a.phase = a.rec.Begin(trace.ICE, a.name, name)
 	}
-	a.rec.State(trace.ICE, a.name, "ICE", strings.ToLower(s.String()))
+	a.rec.State(trace.ICE, a.name, "ICE", name)
 	close(a.changed)
 	a.changed = make(chan struct{})
 }
@@ -115,6 +116,9 @@ func (a *agent) until(ctx context.Context, wanted func(ice.ConnectionState) bool
 		}
 	}
 }
+
+// named is the state in a sentence.
+func (a *agent) named() string { return strings.ToLower(a.now().String()) }
 
 func (a *agent) now() ice.ConnectionState {
 	a.mu.Lock()
@@ -164,7 +168,7 @@ func (a *agent) busy() bool {
 }
 
 // pairs records the pairs of the check list that are in another state than when
-// it looked last.
+// it looked last. A restart makes a new list.
 func (a *agent) pairs() {
 	a.looking.Lock()
 	defer a.looking.Unlock()
@@ -180,15 +184,23 @@ func (a *agent) pairs() {
 	for _, c := range append(local, remote...) {
 		names[c.ID()] = fmt.Sprintf("%s %s:%d", c.Type(), c.Address(), c.Port())
 	}
+	listed := map[string]bool{}
 	for _, p := range a.ice.GetCandidatePairsStats() {
 		key := fmt.Sprintf("%s ↔ %s", names[p.LocalCandidateID], names[p.RemoteCandidateID])
 		value := p.State.String()
 		if p.Nominated {
 			value += ", nominated"
 		}
+		listed[key] = true
 		if a.shown[key] != value {
 			a.shown[key] = value
 			a.rec.State(trace.ICE, a.name, key, value)
+		}
+	}
+	for key := range a.shown {
+		if !listed[key] {
+			delete(a.shown, key)
+			a.rec.State(trace.ICE, a.name, key, "")
 		}
 	}
 }

@@ -164,6 +164,18 @@ func TestAConnectionSurvivesWhatPeopleDo(t *testing.T) {
 	}
 }
 
+func TestARestartMakesANewCheckList(t *testing.T) {
+	t.Parallel()
+	r := labtest.Start(t, theLab(t), "a=full-cone&b=port-restricted&relay=none&delay=5&pace=100&stay=100&duration=110")
+	noted(t, r, "until connected")
+	r.Act("restart")
+	r.Until("the old pairs to be gone", func(e trace.Event) bool {
+		return e.Kind == trace.State && e.From == "peer-a" && strings.Contains(e.Name, " ↔ ") && e.Text == ""
+	})
+	noted(t, r, "Connected again")
+	r.Stop()
+}
+
 func TestPreservedPortsComeBack(t *testing.T) {
 	t.Parallel()
 	r := labtest.Start(t, theLab(t), "a=full-cone&b=full-cone&relay=none&delay=5&pace=100&stay=100&duration=110&ports=preserve")

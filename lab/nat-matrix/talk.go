@@ -35,6 +35,7 @@ type talk struct {
 	mu           sync.Mutex
 	sent, echoed int
 	asked        map[uint32]time.Time // not echoed yet
+	through      time.Time            // when the last one that came back was sent
 	trips        []time.Duration
 }
 
@@ -121,6 +122,7 @@ func (k *talk) answered(number uint32) {
 		return
 	}
 	trip := time.Since(sent)
+	k.through = sent
 	k.echoed++
 	k.trips = append(k.trips, trip)
 	k.mu.Unlock()
@@ -182,6 +184,14 @@ func (k *talk) heard() bool {
 	return k.echoed > 0
 }
 
+// unharmed tells whether nothing was broken, or it made no difference: what was
+// said afterwards came back.
+func (k *talk) unharmed() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.broken.IsZero() || k.through.After(k.broken)
+}
+
 // watch notices that the path is down or up again, and restarts ICE if it is to.
 func (k *talk) watch() error {
 	up := connected(k.pair.a.now()) && connected(k.pair.b.now())
@@ -190,12 +200,15 @@ func (k *talk) watch() error {
 		k.r.Fact("time to recover", time.Since(k.down).Seconds(), "s")
 		k.r.Note("Connected again, %.2f s after the path was down.", time.Since(k.down).Seconds())
 		k.down, k.restarted, k.broken = time.Time{}, false, time.Time{}
+	case !up && k.down.IsZero() && k.restarted:
+		k.down = time.Now()
+		k.r.Note("The checks begin anew, and nothing is sent until they are through.")
 	case !up && k.down.IsZero():
 		k.down = time.Now()
-		if !k.broken.IsZero() {
+		if !k.unharmed() {
 			k.r.Fact("until it was noticed", time.Since(k.broken).Seconds(), "s")
 		}
-		k.r.Note("No consent to send any more: a is %s, b is %s.", k.pair.a.now(), k.pair.b.now())
+		k.r.Note("No consent to send any more: a is %s, b is %s.", k.pair.a.named(), k.pair.b.named())
 	}
 	failed := k.pair.a.now() == ice.ConnectionStateFailed || k.pair.b.now() == ice.ConnectionStateFailed
 	if !up && k.p.Restart == "auto" && !k.restarted && (failed || time.Since(k.down) > downFor) {
