@@ -4,7 +4,7 @@ import { isCell, split } from '../run/lanes.js';
 
 /** @typedef {import('../inspect/recorder.js').Event} Event */
 /** @typedef {'direct'|'relayed'|'failed'|'busy'|'plain'} Tone */
-/** @typedef {{variant: string, rows: string[], columns: string[], cell: (row: string, column: string) => Event|undefined, done: number}} Grid */
+/** @typedef {{variant: string, rows: string[], columns: string[], cell: (row: string, column: string) => Event|undefined, done: number, planned: number}} Grid */
 
 /** The word that a value begins with says how it is marked. @param {string} value @returns {Tone} */
 export function tone(value) {
@@ -36,6 +36,7 @@ export class Grids {
     return [...this.#grids].map(([variant, { rows, columns, cells }]) => ({
       variant, rows, columns,
       cell: (row, column) => cells.get(key(row, column)),
+      planned: cells.size, // a pair of a row with itself may have no cell
       done: [...cells.values()].filter((e) => e.text && tone(e.text) !== 'busy').length,
     }));
   }

@@ -47,8 +47,8 @@ export class Matrix {
     let chosen = null;
     for (const grid of grids) {
       const made = this.#table(grid);
-      const all = grid.rows.length * grid.columns.length;
-      say(made.caption, `${grid.variant ? `${grid.variant}: ` : ''}${grid.done} of ${all} measured`);
+      const toGo = grid.done < grid.planned ? `${grid.done} of ${grid.planned} measured` : '';
+      say(made.caption, [grid.variant, toGo].filter(Boolean).join(': '));
       for (const row of grid.rows) {
         for (const column of grid.columns) {
           const button = /** @type {HTMLButtonElement} */ (made.cells.get(`${row}\n${column}`)), event = grid.cell(row, column);
