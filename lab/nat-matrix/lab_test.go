@@ -169,10 +169,10 @@ func TestARestartMakesANewCheckList(t *testing.T) {
 	r := labtest.Start(t, theLab(t), "a=full-cone&b=port-restricted&relay=none&delay=5&pace=100&stay=100&duration=110")
 	noted(t, r, "until connected")
 	r.Act("restart")
-	r.Until("the old pairs to be gone", func(e trace.Event) bool {
+	gone := r.Until("the old pairs to be gone", func(e trace.Event) bool {
 		return e.Kind == trace.State && e.From == "peer-a" && strings.Contains(e.Name, " ↔ ") && e.Text == ""
 	})
-	noted(t, r, "Connected again")
+	r.Until("an echo after it", func(e trace.Event) bool { return e.Seq > gone.Seq && echo(e) })
 	r.Stop()
 }
 
