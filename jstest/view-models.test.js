@@ -135,6 +135,15 @@ test('what is measured against another quantity has a plot of its own, in the or
   assert.deepEqual(series.plots[1].lines[0].samples, [{ at: 2, value: 3 }]);
 });
 
+test('lines too many for one plot have one for each name; what is counted holds until it changes', () => {
+  const series = new Series();
+  for (const name of ['open', 'idle', 'gone']) for (const from of ['a', 'b', 'c']) series.add(at(1000, 'sample', { from, name, unit: 'sockets', value: 2 }));
+  series.add(at(1000, 'sample', { from: 'a', name: 'took', unit: 'ms', value: 2 }));
+  series.add(at(1000, 'sample', { from: 'a', name: 'rate', unit: 'kB/s', value: 2 }));
+  series.add(at(1001, 'sample', { from: 'a', name: 'rate', unit: 'kB/s', value: 2.5 }));
+  assert.deepEqual(series.plots.map((p) => [p.title, p.lines.length, p.held]), [['open', 3, true], ['idle', 3, true], ['gone', 3, true], ['took', 1, false], ['rate', 1, false]]);
+});
+
 test('a thinned line keeps its peaks, its order and its ends', () => {
   const samples = [...Array(10_000).keys()].map((i) => ({ at: i / 100, value: i === 5123 ? 99 : i === 7001 ? -99 : Math.sin(i) }));
   const thinned = thin(samples, 0, 100, 200);

@@ -71,7 +71,6 @@ func (s *siege) state(c net.Conn, now http.ConnState) {
 	outside := s.run.HostOf(c.RemoteAddr()) == ""
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	before := len(s.places)
 	switch now {
 	case http.StateNew:
 		s.places[c] = time.Now()
@@ -90,8 +89,6 @@ func (s *siege) state(c net.Conn, now http.ConnState) {
 			return
 		}
 	}
-	// The number before, too: it is drawn as a step.
-	s.run.Sample(trace.TCP, server, "places taken", float64(before), "places")
 	s.run.Sample(trace.TCP, server, "places taken", float64(len(s.places)), "places")
 	s.run.State(trace.TCP, server, "places", fmt.Sprintf("%d of %d taken", len(s.places), s.p.Places))
 }

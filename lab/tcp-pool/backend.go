@@ -141,10 +141,8 @@ func (b *backend) left(ctx context.Context) {
 	}
 }
 
-// countLocked counts a connection of the app that comes or goes. The chart gets
-// the number before, too, for it to be drawn as a step.
+// countLocked counts a connection of the app that comes or goes.
 func (b *backend) countLocked(by int) {
-	b.run.Sample(trace.TCP, backendLane, "connections", float64(b.own), "connections")
 	b.own += by
 	b.peak = max(b.peak, b.own)
 	b.run.Sample(trace.TCP, backendLane, "connections", float64(b.own), "connections")

@@ -6,7 +6,7 @@ import { onWidth, svg, unit } from './svg.js';
 import { table } from './table.js';
 
 /** @typedef {{at: number, value: number}} Sample at: seconds, or as much of the quantity that the axis is of */
-/** @typedef {{name: string, look: string, samples: Sample[]}} Series look: its colour and dash, in the style sheet */
+/** @typedef {{name: string, look: string, held?: boolean, samples: Sample[]}} Series look: its colour and dash, in the style sheet; held: a value holds until the next */
 /** @typedef {{name: string, from: number, to: number, ticks: (most: number) => number[], text: (at: number) => string, dots: boolean}} Axis what is shown, as samples have it; dots: one for each sample */
 
 /** More lines than this have no name of their own below the plot. */
@@ -94,7 +94,7 @@ export class Chart {
     series.forEach((s, i) => {
       const list = shown[i];
       if (list.length === 0) return;
-      const d = list.map((p, n) => `${n ? 'L' : 'M'}${x(p.at).toFixed(1)} ${y(p.value).toFixed(1)}`).join('');
+      const d = list.map((p, n) => (n && s.held ? `H${x(p.at).toFixed(1)}V${y(p.value).toFixed(1)}` : `${n ? 'L' : 'M'}${x(p.at).toFixed(1)} ${y(p.value).toFixed(1)}`)).join('');
       const last = list[list.length - 1];
       marks.push(svg('path', { class: 'series', 'data-look': s.look, d }));
       for (const p of axis?.dots ? list : [last]) {

@@ -1,16 +1,14 @@
 // @ts-check
-// Charts of a run: one for each unit, all over the same stretch of time, but
+// Charts of a run: one for each unit or name, all over the same stretch of time, but
 // for those that are drawn against something else.
 import { el } from '../page/dom.js';
 import { Chart, moment } from './chart.js';
 import { quantity } from './quantity.js';
 import { Range, ticks } from './range.js';
-import { Series } from './series.js';
+import { Series, looks } from './series.js';
 import { rangeKey, rangeTools } from './rangetools.js';
 
 /** @typedef {import('../inspect/recorder.js').Event} Event */
-
-const looks = 8;
 
 export class Plots {
   label = 'Charts';
@@ -45,7 +43,7 @@ export class Plots {
       if (made.title.textContent !== title) made.title.textContent = title;
       made.chart.title = title;
       made.chart.format = (value) => quantity(value, plot.unit);
-      made.chart.draw(plot.lines.map((line, n) => ({ name: line.label, look: String(n % looks), samples: line.samples })), plot.against ? amounts(plot.against, plot.lines) : moments(this.#range));
+      made.chart.draw(plot.lines.map((line, n) => ({ name: line.label, look: String(n % looks), held: plot.held, samples: line.samples })), plot.against ? amounts(plot.against, plot.lines) : moments(this.#range));
     });
   }
 

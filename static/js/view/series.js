@@ -1,22 +1,26 @@
 // @ts-check
 // From samples to plots: series of one unit share a plot, so that what is
-// measured in the same unit can be compared. They are drawn over time, or
+// measured in the same unit can be compared; too many for that have a plot for
+// each name. They are drawn over time, or
 // against another quantity if their samples name one. No DOM.
 
 /** @typedef {import('../inspect/recorder.js').Event} Event */
 /** @typedef {import('./chart.js').Sample} Sample */
 /** @typedef {{name: string, lane: string, label: string, samples: Sample[]}} Line */
 /** @typedef {{name: string, unit: string}} Quantity */
-/** @typedef {{title: string, unit: string, against: Quantity|null, lines: Line[]}} Plot against: null is time */
+/** @typedef {{title: string, unit: string, against: Quantity|null, held: boolean, lines: Line[]}} Plot against: null is time; held: a value holds until the next one */
+
+/** More lines than this can't be told from each other in one plot. */
+export const looks = 8;
 
 export class Series {
   count = 0;
   /** milliseconds, of the last sample */
   last = 0;
-  /** @type {Plot[]} */
-  plots = [];
   /** @type {Map<string, Line>} */
   #lines = new Map();
+  /** @type {Map<string, {unit: string, against: Quantity|null, whole: boolean, lines: Line[]}>} that may be compared */
+  #groups = new Map();
 
   /** @param {Event} event */
   add(event) {
@@ -27,10 +31,11 @@ export class Series {
     if (!line) {
       line = { name, lane, label: lane ? `${lane} ${name}` : name, samples: [] };
       this.#lines.set(key, line);
-      this.#plot(name, unit, against).lines.push(line);
+      this.#group(name, unit, against).lines.push(line);
     }
     this.last = Math.max(this.last, event.at_ns / 1e6);
     const value = event.value ?? 0;
+    if (!Number.isInteger(value)) this.#group(name, unit, against).whole = false;
     if (against) {
       const at = Number(event.attrs?.x);
       line.samples.splice(after(line.samples, at), 0, { at, value });
@@ -40,11 +45,22 @@ export class Series {
   }
 
   /** Without a unit only what has the same name is comparable. @param {string} name @param {string} unit @param {Quantity|null} against */
-  #plot(name, unit, against) {
-    let plot = this.plots.find((p) => p.unit === unit && (unit !== '' || p.title === name) && p.against?.name === against?.name && p.against?.unit === against?.unit);
-    if (!plot) this.plots.push(plot = { title: name, unit, against, lines: [] });
-    else if (!plot.lines.some((line) => line.name === name)) plot.title += `, ${name}`;
-    return plot;
+  #group(name, unit, against) {
+    const key = JSON.stringify([unit, unit ? '' : name, against]);
+    let group = this.#groups.get(key);
+    if (!group) this.#groups.set(key, group = { unit, against, whole: true, lines: [] });
+    return group;
+  }
+
+  /** @returns {Plot[]} */
+  get plots() {
+    return [...this.#groups.values()].flatMap(({ unit, against, whole, lines }) => {
+      // What is counted stays as it is until it changes; a time is of one moment.
+      const held = whole && !against && !/^[nuµm]?s$/.test(unit);
+      const names = [...new Set(lines.map((line) => line.name))];
+      const parts = lines.length > looks && names.length < lines.length ? names.map((name) => [name]) : [names];
+      return parts.map((part) => ({ title: part.join(', '), unit, against, held, lines: lines.filter((line) => part.includes(line.name)) }));
+    });
   }
 }
 
