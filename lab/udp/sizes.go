@@ -53,7 +53,7 @@ func (s *stage) sizes(ctx context.Context) error {
 	}
 	defer c.Close()
 	cut, most := 0, 0
-	for i, length := range s.lengths() {
+	for i, length := range s.p.lengths() {
 		sent := bytes.Repeat([]byte{byte('a' + i)}, length)
 		before := s.wire.of(client, server)
 		_, err := c.Write(sent)
@@ -94,8 +94,8 @@ func (s *stage) sizes(ctx context.Context) error {
 }
 
 // lengths are those tried, in bytes: at the edge of one packet, and at that of a datagram.
-func (s *stage) lengths() []int {
-	whole := s.p.MTU - headers
+func (p *Params) lengths() []int {
+	whole := p.MTU - headers
 	all := []int{500, whole, whole + 1, 4000, largest, largest + 1}
 	slices.Sort(all)
 	return slices.Compact(all)
@@ -114,14 +114,18 @@ func arrival(pc net.PacketConn, size int, mark byte) ([]byte, error) {
 
 // cell tells what became of a datagram.
 func (s *stage) cell(length int, what string, packets int) {
-	row := fmt.Sprintf("%d B", length)
-	column := "naive: a buffer of 1024 B"
-	if s.name == careful {
-		column = "careful: room for the largest"
-	}
 	s.run.Message(trace.UDP, client, server, fmt.Sprintf("a datagram of %d B", length), what)
 	if packets > 0 {
 		what += " (" + lab.Plural(packets, "packet") + ")"
 	}
-	s.table.Cell(row, column, what, nil)
+	s.table.Cell(place(length, s.name, what))
+}
+
+// place is the cell of a datagram of one of the programs.
+func place(length int, program, what string) (row, column, value string, more map[string]string) {
+	column = "naive: a buffer of 1024 B"
+	if program == careful {
+		column = "careful: room for the largest"
+	}
+	return fmt.Sprintf("%d B", length), column, what, nil
 }

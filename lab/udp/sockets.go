@@ -214,7 +214,7 @@ func (s *stage) refused(ctx context.Context) error {
 	end(err.Error())
 	s.run.Fact("time to know that the server is gone", lab.Milliseconds(took), "ms")
 	if isRefused(err) {
-		s.told.Merit("it knew after %.2f ms that the server was gone", lab.Milliseconds(took))
+		s.told.Merit("it knew after %.3g ms that the server was gone", lab.Milliseconds(took))
 	} else {
 		s.told.Fault("it waited %.0f ms for a server that was gone", lab.Milliseconds(took))
 	}
