@@ -30,6 +30,8 @@ type Record struct {
 	// Lab is what runs; Settings are its parameters, the network included.
 	Lab      *Lab
 	Settings *Settings
+	// Sent tells that a file came along with them.
+	Sent bool
 	// Log is what happened. It ends with the run.
 	Log *trace.Log
 

@@ -186,7 +186,7 @@ func (rn *Runner) StartFor(client Client, slug string, values url.Values) (*Reco
 		return nil, limited(ErrBusy, rn.cfg.MaxRunning)
 	}
 	rec := rn.newRecord(l, settings, key, client.Owner)
-	rec.run.file = client.File
+	rec.run.file, rec.Sent = client.File, client.File != nil
 	rn.running[key]++
 	rn.all++
 	rn.records[rec.ID] = rec

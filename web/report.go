@@ -29,7 +29,10 @@ func (p *runPage) report() string {
 	t.line("%s", p.Lab.Ask)
 	t.line("")
 	t.line("A run of Peerlab, %s, %s, %s.", p.Log.Started().UTC().Format("2006-01-02 15:04:05 UTC"), p.Lasted(), p.stands())
-	if p.OnLink() {
+	switch {
+	case p.Sent:
+		t.line("It is about a file that was sent along.")
+	case p.OnLink():
 		t.line("The network between the hosts is emulated; programs and packets are real.")
 	}
 	if p.State.Dropped > 0 {

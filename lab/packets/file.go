@@ -66,6 +66,9 @@ func readFile(data []byte) (frames []frame, problem error) {
 		}
 	}()
 	from, link, err := openFile(data)
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil, errors.New("it ends before its first packet")
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -74,8 +77,10 @@ func readFile(data []byte) (frames []frame, problem error) {
 		switch {
 		case errors.Is(err, io.EOF):
 			return frames, nil
+		case errors.Is(err, io.ErrUnexpectedEOF):
+			return frames, fmt.Errorf("it ends in the middle of packet %d", len(frames)+1)
 		case err != nil:
-			return frames, fmt.Errorf("after packet %d: %w", len(frames), err)
+			return frames, fmt.Errorf("at packet %d: %w", len(frames)+1, err)
 		case len(frames) == maxPackets:
 			return frames, fmt.Errorf("only the first %d packets are looked at", maxPackets)
 		}

@@ -92,7 +92,8 @@ func TestFilesOfAllKinds(t *testing.T) {
 	}{
 		"pcap":             {whole, 3, "3 packets"},
 		"pcap, big-endian": {classic(t, binary.BigEndian, 3), 3, "3 packets"},
-		"cut":              {whole[:len(whole)-5], 2, "after packet 2"},
+		"cut":              {whole[:len(whole)-5], 2, "in the middle of packet 3"},
+		"cut short":        {whole[:10], 0, "before its first packet"},
 		"too many":         {classic(t, binary.LittleEndian, 2001), 2000, "only the first 2000"},
 		"compressed":       {packed.Bytes(), 0, "unpack it first"},
 		"empty":            {nil, 0, "too short"},
@@ -110,6 +111,11 @@ func TestFilesOfAllKinds(t *testing.T) {
 			return e.Attrs[trace.VerdictAttr] == string(lab.Bad) && strings.HasPrefix(e.Text, "No packet could be read")
 		}); (none == 1) != (c.packets == 0) {
 			t.Errorf("%s: %d verdicts that nothing could be read", name, none)
+		}
+		if some := r.Count(func(e trace.Event) bool {
+			return e.Attrs[trace.VerdictAttr] == string(lab.Warn) && strings.Contains(e.Text, "Not all of the file was read")
+		}); (some == 1) != (c.packets == 2 || c.packets == 2000) {
+			t.Errorf("%s: %d verdicts that not all was read", name, some)
 		}
 	}
 }

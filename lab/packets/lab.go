@@ -128,21 +128,27 @@ func (c *capture) talk(ctx context.Context, p Params) error {
 // verdict is what the run comes to: who can read what.
 func (c *capture) verdict(o opened) {
 	s := c.stats()
+	tell := c.run.Verdict
+	if c.unreadable != nil && s.packets > 0 {
+		tell = func(_ lab.Tone, format string, args ...any) {
+			c.run.Verdict(lab.Warn, "Not all of the file was read: %v. %s", c.unreadable, fmt.Sprintf(format, args...))
+		}
+	}
 	switch {
 	case c.blind != nil:
-		c.run.Verdict(lab.Warn, "No packet was captured: %v. The loopback has real packets, and the kernel shows them only to whom it trusts.", c.blind)
+		tell(lab.Warn, "No packet was captured: %v. The loopback has real packets, and the kernel shows them only to whom it trusts.", c.blind)
 	case s.packets == 0 && c.unreadable != nil:
-		c.run.Verdict(lab.Bad, "No packet could be read from the file: %v.", c.unreadable)
+		tell(lab.Bad, "No packet could be read from the file: %v.", c.unreadable)
 	case s.packets == 0:
-		c.run.Verdict(lab.Warn, "There was no packet to look at.")
+		tell(lab.Warn, "There was no packet to look at.")
 	case o.records == 0:
-		c.run.Verdict(lab.Good, "%d packets, %d of them pass the filter. None carries TLS 1.3 that could be followed from its start, so there is nothing to open.", s.packets, s.passed)
+		tell(lab.Good, "%d packets, %d of them pass the filter. None carries TLS 1.3 that could be followed from its start, so there is nothing to open.", s.packets, s.passed)
 	case o.sealed == 0 || o.opened == 0 && o.older:
-		c.run.Verdict(lab.Warn, "%d packets, %d of them pass the filter. Of TLS there is the name of the server (%s), and nothing that is opened here: this lab opens TLS 1.3, Wireshark older versions as well.", s.packets, s.passed, or(o.name, "not told"))
+		tell(lab.Warn, "%d packets, %d of them pass the filter. Of TLS there is the name of the server (%s), and nothing that is opened here: this lab opens TLS 1.3, Wireshark older versions as well.", s.packets, s.passed, or(o.name, "not told"))
 	case o.opened == 0:
-		c.run.Verdict(lab.Warn, "Whoever sees the packets reads what is in the clear, and of TLS the name of the server (%s) and how much is said. Without the keys %d records stay closed.", or(o.name, "not told"), o.sealed)
+		tell(lab.Warn, "Whoever sees the packets reads what is in the clear, and of TLS the name of the server (%s) and how much is said. Without the keys %d records stay closed.", or(o.name, "not told"), o.sealed)
 	default:
-		c.run.Verdict(lab.Good, "Whoever sees the packets reads what is in the clear, and of TLS the name of the server (%s) and how much is said. With the keys %d of %d sealed records open: “%s”.",
+		tell(lab.Good, "Whoever sees the packets reads what is in the clear, and of TLS the name of the server (%s) and how much is said. With the keys %d of %d sealed records open: “%s”.",
 			or(o.name, "not told"), o.opened, o.sealed, or(o.first, "nothing was said yet"))
 	}
 }
