@@ -42,7 +42,7 @@ func (s *stage) letIn(at *door) {
 			if s.run.HostOf(c.RemoteAddr()) == client {
 				at.keep(c)
 			} else {
-				abort(c) // nothing of it is to be remembered
+				_ = abort(c) // nothing of it is to be remembered
 			}
 		}
 	})
