@@ -208,7 +208,7 @@ func TestTsharkOpensIt(t *testing.T) {
 		return rows
 	}
 	for i, row := range read("-e", "stun.id") { // it doesn't look for STUN on a port that is told to be of DTLS
-		if p := seen.packets[i]; row[0] != p.Attrs["transaction"] {
+		if p := seen.packets[i]; row[0] != p.Attrs["transaction"] && !late(p) {
 			t.Errorf("packet %d, %s %s: tshark has transaction %q", i, p.Layer, p.Summary, row[0])
 		}
 	}
@@ -217,6 +217,9 @@ func TestTsharkOpensIt(t *testing.T) {
 	for i, f := range read("-o", fmt.Sprintf("dtls.keys_list:0.0.0.0,%d,sctp,%s", port, key),
 		"-e", "frame.number", "-e", "dtls.handshake.type", "-e", "dtls.alert_message.desc", "-e", "sctp.chunk_type", "-e", "rtcdc.label", "-e", "data.data") {
 		p := seen.packets[i]
+		if late(p) {
+			continue
+		}
 		theirs := map[bool]string{p.Layer == "ice": "ice", f[1] != "" || f[2] != "": "dtls", f[3] != "": "sctp"}[true]
 		if theirs != p.Layer {
 			t.Errorf("packet %d, %s %s: tshark has %s, %q", i, p.Layer, p.Summary, theirs, f)
@@ -236,6 +239,10 @@ func TestTsharkOpensIt(t *testing.T) {
 		t.Errorf("too little was compared: %v", kinds)
 	}
 }
+
+// late tells that a packet is the answer to one that came after its receiver had
+// closed: an ICMP error, which quotes it. tshark reads on in what is quoted.
+func late(p netsim.Packet) bool { return strings.HasPrefix(p.Summary, "ICMP ") }
 
 // anyKey is an RSA key that nobody used.
 func anyKey(t *testing.T) []byte {
