@@ -117,19 +117,25 @@ func (s *service) draw(ctx context.Context) error {
 	defer tick.Stop()
 	for n := 0; ; n++ {
 		buckets := s.limiters.shown()
-		for _, name := range slices.Sorted(maps.Keys(buckets)) {
-			s.sample("tokens of "+name, buckets[name].Tokens(), "tokens")
-		}
-		s.sample("buckets kept", float64(s.limiters.kept()), "buckets")
+		s.samples(buckets)
 		if n%5 == 0 {
 			s.states(buckets)
 		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
+			clear(s.drawn) // what has not changed goes on to the end, too
+			s.samples(s.limiters.shown())
 			return nil
 		}
 	}
+}
+
+func (s *service) samples(buckets map[string]*rate.Limiter) {
+	for _, name := range slices.Sorted(maps.Keys(buckets)) {
+		s.sample("tokens of "+name, buckets[name].Tokens(), "tokens")
+	}
+	s.sample("buckets kept", float64(s.limiters.kept()), "buckets")
 }
 
 // point is a sample that was drawn, and how often the same value has been left
