@@ -50,6 +50,7 @@ func openSieges(r *lab.Run, p Params) (all []*siege, err error) {
 		if err != nil {
 			return nil, err
 		}
+		s.run.State(trace.TCP, server, "listens on", l.Addr().String())
 		s.run.LiveAt(l.Addr(), "port")
 		s.run.Live("url", "http://"+l.Addr().String()+"/")
 		hello := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {

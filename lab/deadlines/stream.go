@@ -62,6 +62,7 @@ func openStreams(r *lab.Run, p Params) (all []*stream, err error) {
 		if err != nil {
 			return nil, err
 		}
+		s.run.State(trace.TCP, server, "listens on", l.Addr().String())
 		s.run.Live("events", "http://"+l.Addr().String()+"/events")
 		serve(s.run, &http.Server{
 			Handler: http.HandlerFunc(s.events), WriteTimeout: p.Deadline, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 10 * time.Second,

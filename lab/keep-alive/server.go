@@ -61,6 +61,9 @@ func newServer(ctx context.Context, r *lab.Run, p Params, idle time.Duration, qu
 		return nil, err
 	}
 	s := &server{ctx: ctx, run: r, p: p, tls: p.TLS != "off", quiet: quiet}
+	if !quiet {
+		r.State(trace.TCP, "server", "listens on", l.Addr().String())
+	}
 	s.prepare(idle)
 	if s.tls {
 		cert, roots, err := selfsigned.Certificate(serverName, host.Addr())

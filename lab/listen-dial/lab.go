@@ -10,6 +10,7 @@ import (
 
 	"peerlab/lab"
 	"peerlab/netsim"
+	"peerlab/trace"
 )
 
 //go:embed lab.md table.go hold_linux.go below.go walk.go handshake.go handlers.go requests.go half.go eyeballs.go
@@ -131,6 +132,8 @@ func open(r *lab.Run, p Params, name string) (s *stage, err error) {
 	if s.server, err = s.run.Host(server); err != nil {
 		return nil, err
 	}
+	s.run.State(trace.IP, client, "address", s.client.Addr().String())
+	s.run.State(trace.IP, server, "address", s.server.Addr().String())
 	s.watch = watch(s.run, s.client, s.server, name == walk)
 	return s, nil
 }
