@@ -96,7 +96,7 @@ export class Chart {
       if (list.length === 0) return;
       const d = list.map((p, n) => (n && s.held ? `H${x(p.at).toFixed(1)}V${y(p.value).toFixed(1)}` : `${n ? 'L' : 'M'}${x(p.at).toFixed(1)} ${y(p.value).toFixed(1)}`)).join('');
       const last = list[list.length - 1];
-      marks.push(svg('path', { class: 'series', 'data-look': s.look, d }));
+      marks.push(svg('path', { class: 'series', 'data-look': s.look, d: s.held && last.at < end ? `${d}H${x(end).toFixed(1)}` : d }));
       for (const p of axis?.dots ? list : [last]) {
         if (p.at <= end) marks.push(svg('circle', { class: 'head', 'data-look': s.look, cx: x(p.at), cy: y(p.value), r: 3.2 * k }));
       }
