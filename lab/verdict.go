@@ -51,16 +51,37 @@ func (f *Findings) add(to *[]string, format string, args []any) {
 // Tell records them as the verdict of r, in one sentence that begins with
 // subject, which may be empty: the faults, or the merits if there are none.
 func (f *Findings) Tell(r *Run, subject string) {
+	if tone, text := f.sum(subject); text != "" {
+		r.Verdict(tone, "%s.", strings.ToUpper(text[:1])+text[1:])
+	}
+}
+
+// TellSoFar is Tell for a run that is ended early. When is a part of a sentence:
+// "in the scene of that name".
+func (f *Findings) TellSoFar(r *Run, subject, when string) {
+	tone, text := f.sum(subject)
+	if text == "" {
+		r.Verdict(Warn, "The run was over %s.", when)
+		return
+	}
+	if tone == Good {
+		tone = Warn
+	}
+	r.Verdict(tone, "The run was over %s. Up to there: %s.", when, text)
+}
+
+// sum is what they come to; the text is empty if there are none.
+func (f *Findings) sum(subject string) (Tone, string) {
 	f.mu.Lock()
+	defer f.mu.Unlock()
 	tone, parts := Bad, f.faults
 	if len(parts) == 0 {
 		tone, parts = Good, f.merits
 	}
-	text := strings.TrimSpace(subject + " " + strings.Join(parts, "; "))
-	f.mu.Unlock()
-	if len(parts) > 0 {
-		r.Verdict(tone, "%s.", strings.ToUpper(text[:1])+text[1:])
+	if len(parts) == 0 {
+		return tone, ""
 	}
+	return tone, strings.TrimSpace(subject + " " + strings.Join(parts, "; "))
 }
 
 // Cell records what one cell of the run's table holds now, drawn by the view Matrix:

@@ -49,6 +49,9 @@ func TestFindingsBecomeAVerdict(t *testing.T) {
 		bad.Fault("forgets %s", lab.Plural(2, "socket"))
 		bad.Fault("loses %s", lab.Plural(1, "byte"))
 		bad.Tell(r, "the naive one")
+		none.TellSoFar(r, "", "in the first scene")
+		good.TellSoFar(r, "", "in the next scene")
+		bad.TellSoFar(r, "the naive one", "in the last scene")
 		return nil
 	})
 	rec := start(t, newRunner(t, lab.Config{Labs: []*lab.Lab{l}}), "echo", nil)
@@ -59,7 +62,12 @@ func TestFindingsBecomeAVerdict(t *testing.T) {
 			got = append(got, tone+": "+e.Text)
 		}
 	}
-	if want := []string{"good: It is quick.", "bad: The naive one forgets 2 sockets; loses 1 byte."}; !slices.Equal(got, want) {
+	want := []string{
+		"good: It is quick.", "bad: The naive one forgets 2 sockets; loses 1 byte.",
+		"warn: The run was over in the first scene.", "warn: The run was over in the next scene. Up to there: it is quick.",
+		"bad: The run was over in the last scene. Up to there: the naive one forgets 2 sockets; loses 1 byte.",
+	}
+	if !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
 }

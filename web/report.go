@@ -49,7 +49,7 @@ func (p *runPage) report() string {
 	t.head("Settings")
 	var settings [][]string
 	for _, v := range p.Settings.List() {
-		if !v.OnLink || p.HasPackets() {
+		if emulated := p.OnLink() || p.Lab.Emulates; !v.OnLink || emulated && !p.Sent {
 			settings = append(settings, []string{v.Label, settingText(v.Param, v.Value)})
 		}
 	}

@@ -155,13 +155,19 @@ func run(ctx context.Context, p Params, r *lab.Run) error {
 		}
 		if err := part.do(ctx); err != nil {
 			if ctx.Err() != nil {
+				s.tell(func(f *lab.Findings, r *lab.Run, subject string) { f.TellSoFar(r, subject, "in the part "+part.name) })
 				return err
 			}
 			r.Note("%s: %v.", part.name, err) // on a link that loses much, a result
 		}
 	}
-	for _, t := range []*twin{s.naive, s.careful} {
-		t.told.Tell(t.run, "The "+t.name+" resolver")
-	}
+	s.tell((*lab.Findings).Tell)
 	return s.stay(ctx)
+}
+
+// tell has the verdicts told in that manner.
+func (s *stage) tell(how func(f *lab.Findings, r *lab.Run, subject string)) {
+	for _, t := range []*twin{s.naive, s.careful} {
+		how(&t.told, t.run, "the "+t.name+" resolver")
+	}
 }

@@ -26,14 +26,18 @@ func (s *stage) transports(ctx context.Context) error {
 		for _, over := range s.p.transports() {
 			grid.Cell(to.name, over.String(), "…", nil)
 			m, took, err := s.askTwice(ctx, to, over)
-			if ctx.Err() != nil {
+			if m == nil && ctx.Err() != nil {
 				return ctx.Err()
 			}
-			if err != nil {
+			if m == nil {
 				grid.Cell(to.name, over.String(), "failed ("+reason(err)+")", nil)
 				continue
 			}
-			grid.Cell(to.name, over.String(), fmt.Sprintf("%s, %.1f ms", outcome(m), lab.Milliseconds(took)), map[string]string{"records": list(m.Answer)})
+			more := map[string]string{"records": list(m.Answer)}
+			if err != nil {
+				more["the second question"] = reason(err)
+			}
+			grid.Cell(to.name, over.String(), fmt.Sprintf("%s, %.1f ms", outcome(m), lab.Milliseconds(took)), more)
 			if !m.Truncated {
 				answers[to.name] = strings.Join(said(m), ", ")
 			}
@@ -54,7 +58,8 @@ func (s *stage) outside() (all []place) {
 }
 
 // askTwice asks a server over a transport; of somebody else's once is enough.
-func (s *stage) askTwice(ctx context.Context, to place, over Transport) (m *dns.Msg, took time.Duration, err error) {
+// It returns the first answer, and how long that took, also if the second fails.
+func (s *stage) askTwice(ctx context.Context, to place, over Transport) (first *dns.Msg, took time.Duration, err error) {
 	t, own := s.careful, to.lane == s.careful.place.lane
 	w := newWay(over, to)
 	defer w.close()
@@ -62,23 +67,23 @@ func (s *stage) askTwice(ctx context.Context, to place, over Transport) (m *dns.
 		ctx, cancel := context.WithTimeout(ctx, time.Duration(s.p.Tries)*s.p.Wait)
 		end := t.run.Begin(trace.DNS, clientName, fmt.Sprintf("%s: %s answer of %s", over, which, to.name))
 		begin := time.Now()
-		m, err = ask(ctx, t.run, to.lane, w, over, newQuery(question(s.p.Name, dns.StringToType[s.p.Type]), s.p.Datagram, false))
+		m, err := ask(ctx, t.run, to.lane, w, over, newQuery(question(s.p.Name, dns.StringToType[s.p.Type]), s.p.Datagram, false))
 		cancel()
 		passed := time.Since(begin)
 		if err != nil {
 			end(reason(err))
-			return nil, 0, err
+			return first, took, err
 		}
 		end(about(m))
-		if which == "first" {
-			took = passed
+		if first == nil {
+			first, took = m, passed
 		}
 		if !own {
 			break
 		}
 		t.run.Fact(over.String()+": "+which+" answer", lab.Milliseconds(passed), "ms")
 	}
-	return m, took, nil
+	return first, took, nil
 }
 
 // compare says whether the servers agree.

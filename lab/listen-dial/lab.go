@@ -140,11 +140,13 @@ func open(r *lab.Run, p Params, name string) (s *stage, err error) {
 
 func (s *stage) play(ctx context.Context, scenes []func(*stage, context.Context) error) error {
 	for _, scene := range scenes {
-		if err := scene(s, ctx); err != nil {
-			return fmt.Errorf("%s: %w", s.name, err)
-		}
+		err := scene(s, ctx)
 		if ctx.Err() != nil {
+			s.told.TellSoFar(s.run, "", "before all scenes were")
 			return ctx.Err()
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
 		}
 	}
 	s.told.Tell(s.run, "")

@@ -189,3 +189,19 @@ func slotsAreGone(t testing.TB, r *labtest.Running) {
 		}
 	}
 }
+
+func TestARunThatIsEndedEarlyTellsWhatWasDone(t *testing.T) {
+	t.Parallel()
+	r := labtest.Start(t, theLab(t), "network=link&delay=100&pool=naive&requests=2&stay=0")
+	r.Until("the crowd", func(e trace.Event) bool { return e.Kind == trace.Span && e.Name == "scene: crowd" })
+	r.Stop()
+	if got := r.Fact("naive", "one request, median"); got < 100 {
+		t.Errorf("a median of %g ms over 100 ms each way", got)
+	}
+	verdicts := r.Count(func(e trace.Event) bool {
+		return e.Attrs[trace.VerdictAttr] == string(lab.Warn) && strings.HasPrefix(e.Text, "The run was over in the scene crowd")
+	})
+	if partial := r.Count(func(e trace.Event) bool { return strings.HasPrefix(e.Text, "Scene crowd") }); verdicts != 1 || partial != 0 {
+		t.Errorf("%d verdicts that the run was over in the crowd, %d results of it", verdicts, partial)
+	}
+}

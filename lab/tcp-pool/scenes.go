@@ -48,7 +48,10 @@ func (s *stage) scene(ctx context.Context, name string) error {
 // cost: one request after another.
 func (s *stage) cost(ctx context.Context) error {
 	before, _ := s.app.watch.count("")
-	all := s.ask(ctx, s.p.Requests, s.p.Work)
+	all, err := s.ask(ctx, s.p.Requests, s.p.Work)
+	if err != nil {
+		return err
+	}
 	after, _ := s.app.watch.count("")
 	s.median = all.median()
 	if s.median > 0 {
@@ -56,7 +59,15 @@ func (s *stage) cost(ctx context.Context) error {
 	}
 	s.run.Fact("connections for requests one after another", float64(after-before), "connections")
 	s.told.connections, s.told.answered, s.told.why = after-before, len(all)-all.failed(nil), all.why()
-	s.cell(cost, fmt.Sprintf("%.1f ms", lab.Milliseconds(s.median)), fmt.Sprintf("%d requests, one after another, over %d connections", len(all), after-before))
+	more := fmt.Sprintf("%d requests, one after another, over %d connections", len(all), after-before)
+	if s.median > 0 {
+		more += fmt.Sprintf("; one took %.1f ms, median", lab.Milliseconds(s.median))
+	}
+	if all.failed(nil) > 0 {
+		s.outcome(cost, all, more)
+		return nil
+	}
+	s.cell(cost, fmt.Sprintf("%.1f ms", lab.Milliseconds(s.median)), more)
 	return nil
 }
 
@@ -67,8 +78,9 @@ func (s *stage) crowd(ctx context.Context) error {
 	var all batch
 	results := make(chan batch, s.p.Clients)
 	client := func(ctx context.Context) error {
-		results <- s.ask(ctx, each, s.p.Work)
-		return nil
+		all, err := s.ask(ctx, each, s.p.Work)
+		results <- all
+		return err
 	}
 	if err := s.run.Together(ctx, slices.Repeat([]func(context.Context) error{client}, s.p.Clients)...); err != nil {
 		return err
@@ -95,7 +107,9 @@ func (s *stage) quiet(ctx context.Context) error {
 		if err := s.run.Sleep(ctx, s.p.Idle/3); err != nil {
 			return err
 		}
-		s.ask(ctx, 1, 0)
+		if _, err := s.ask(ctx, 1, 0); err != nil {
+			return err
+		}
 	}
 	kept := s.backend.connections()
 	s.run.Fact("open after a quiet time", float64(kept), "connections")
@@ -105,8 +119,13 @@ func (s *stage) quiet(ctx context.Context) error {
 
 // late: one answer comes when nobody waits for it any more. Who gets it?
 func (s *stage) late(ctx context.Context) error {
-	s.ask(ctx, 1, s.app.patience+s.p.Patience/4)
-	all := s.ask(ctx, 3, s.p.Work)
+	if _, err := s.ask(ctx, 1, s.app.patience+s.p.Patience/4); err != nil {
+		return err
+	}
+	all, err := s.ask(ctx, 3, s.p.Work)
+	if err != nil {
+		return err
+	}
 	wrong := all.failed(func(err error) bool { return errors.Is(err, errOther) })
 	s.run.Fact("got the answer to another request", float64(wrong), "requests")
 	s.told.wrong = wrong
@@ -132,7 +151,10 @@ func (s *stage) leak(ctx context.Context) error {
 	if err := s.run.Sleep(ctx, s.app.patience/2); err != nil {
 		return err
 	}
-	all := s.ask(ctx, 3, s.p.Work)
+	all, err := s.ask(ctx, 3, s.p.Work)
+	if err != nil {
+		return err
+	}
 	select { // their time is over, and so is that of the connections lent for that time
 	case <-theirs.Done():
 	case <-ctx.Done():
@@ -173,7 +195,10 @@ func (s *stage) restart(ctx context.Context) error {
 	if err := s.settle(ctx); err != nil {
 		return err
 	}
-	all := s.ask(ctx, 2*s.p.Size, s.p.Work)
+	all, err := s.ask(ctx, 2*s.p.Size, s.p.Work)
+	if err != nil {
+		return err
+	}
 	s.run.Fact("failed after the restart", float64(all.failed(nil)), "requests")
 	s.told.restart, s.told.dead = all.failed(nil), all.failed(hungUp)
 	s.outcome(restart, all, fmt.Sprintf("%d connections had been closed while they were idle", closed))
@@ -190,7 +215,10 @@ func (s *stage) forget(ctx context.Context) error {
 	if err := s.settle(ctx); err != nil {
 		return err
 	}
-	all := s.ask(ctx, s.p.Size+1, s.p.Work)
+	all, err := s.ask(ctx, s.p.Size+1, s.p.Work)
+	if err != nil {
+		return err
+	}
 	s.run.Fact("failed after being forgotten", float64(all.failed(nil)), "requests")
 	s.outcome(forget, all, fmt.Sprintf("%d connections had fallen silent", silent))
 	return nil

@@ -30,6 +30,7 @@ type stage struct {
 	trip    time.Duration // a round trip of the link, at most; 0 on the loopback
 	median  time.Duration
 	told    told
+	played  bool // all scenes that nobody has to ask for
 }
 
 // open starts the backend and makes the app, with no pool yet.
@@ -111,17 +112,28 @@ func (s *stage) play(ctx context.Context, names ...string) error {
 		end := s.run.Begin(trace.App, appLane, "scene: "+name)
 		s.table.Cell(name, s.way, "…", nil)
 		err := s.scene(ctx, name)
-		end("over")
 		if ctx.Err() != nil {
+			end("the run was over")
+			s.cut(name)
 			return ctx.Err()
 		}
+		end("over")
 		if err != nil {
 			return fmt.Errorf("%s, scene %s: %w", s.way, name, err)
 		}
 	}
 	s.facts()
 	s.verdict()
+	s.played = true
 	return nil
+}
+
+// cut tells what there is of a run that is over in a scene.
+func (s *stage) cut(scene string) {
+	s.facts()
+	if !s.played {
+		s.run.Verdict(lab.Warn, "The run was over in the scene %s: the table has what was done until then.", scene)
+	}
 }
 
 // attend plays what people ask for, until it is enough.
@@ -164,15 +176,17 @@ func (s *stage) outcome(scene string, all batch, more string) {
 // batch is several requests.
 type batch []*request
 
-// ask makes n requests, one after another.
-func (s *stage) ask(ctx context.Context, n int, work time.Duration) (all batch) {
+// ask makes n requests, one after another. An error is the end of the run, which
+// tells nothing about the request that it interrupts.
+func (s *stage) ask(ctx context.Context, n int, work time.Duration) (all batch, err error) {
 	for range n {
+		q := s.app.request(ctx, work)
 		if ctx.Err() != nil {
-			break
+			return nil, ctx.Err()
 		}
-		all = append(all, s.app.request(ctx, work))
+		all = append(all, q)
 	}
-	return all
+	return all, nil
 }
 
 // failed counts those that failed; with an error, only those that failed of it.

@@ -175,6 +175,9 @@ func (s *stage) play(ctx context.Context) error {
 			continue
 		}
 		if err := scene.play(ctx); err != nil {
+			if ctx.Err() != nil {
+				s.told.TellSoFar(s.run, "", "in the scene "+scene.name)
+			}
 			return fmt.Errorf("scene %s, %s: %w", scene.name, s.name, err)
 		}
 	}

@@ -214,7 +214,11 @@ func (s *stage) refused(ctx context.Context) error {
 	end(err.Error())
 	s.run.Fact("time to know that the server is gone", lab.Milliseconds(took), "ms")
 	if isRefused(err) {
-		s.told.Merit("it knew after %.3g ms that the server was gone", lab.Milliseconds(took))
+		digits := 0
+		if took < 10*time.Millisecond {
+			digits = 2
+		}
+		s.told.Merit("it knew after %.*f ms that the server was gone", digits, lab.Milliseconds(took))
 	} else {
 		s.told.Fault("it waited %.0f ms for a server that was gone", lab.Milliseconds(took))
 	}
