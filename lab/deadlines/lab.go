@@ -58,7 +58,7 @@ func Lab() (*lab.Lab, error) {
 		},
 		Commands: []lab.Command{
 			{Text: `time (printf 'GET / HTTP/1.1\r\n' | nc {fixed.host} {fixed.port})`, Note: "Half a header, and then nothing: over after the deadline. The same at naive waits for ever: Ctrl-C."},
-			{Text: "curl -sS -m 3 {naive.url}", Note: "Press the button and try at once: all places are taken. At fixed you wait a little."},
+			{Text: "curl -sS -m 1 {naive.url}", Note: "Press the button and try at once: all places are taken for some seconds. At fixed you wait a little."},
 			{Text: "curl -sSN {naive.events}", Note: "A stream that WriteTimeout cuts off in the middle, without a word."},
 			{Text: "curl -sSN {fixed.events}", Note: "The same WriteTimeout, moved before each event."},
 		},
