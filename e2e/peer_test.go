@@ -177,7 +177,7 @@ func TestPeerExitCodes(t *testing.T) {
 		{"no address", 1, "", []string{"join", "somewhere"}},
 		{"no such file", 1, "none", []string{"send", p.link(), none}},
 		{"a directory for a file", 1, "", []string{"send", p.link(), filepath.Dir(none)}},
-		{"no such directory", 1, "", []string{"receive", p.link(), "--dir", none}},
+		{"no directory to make one in", 1, "directory", []string{"receive", p.link(), "--dir", filepath.Join(none, "inbox")}},
 		{"an impossible duration", 1, "--duration", []string{"bench", p.link(), "--duration", "1h"}},
 		{"a name too long", 1, "name", []string{"join", p.link(), "--name", strings.Repeat("x", 65)}},
 		{"no such room", 2, "no such room", []string{"join", p.base + "/rooms/" + strings.Repeat("a", 26)}},
