@@ -80,6 +80,13 @@ func TestPage(t *testing.T) {
 		p.WaitFor(`document.querySelector('#log').textContent === 'shy;'`, patience)
 	})
 
+	t.Run("clicks what leads elsewhere", func(t *testing.T) {
+		p := b.Page(t)
+		p.Open(form)
+		p.Click("#leave") // the document goes away before it tells whether the click missed
+		p.WaitFor(`document.title === 'elsewhere'`, patience)
+	})
+
 	t.Run("says why it can not click", func(t *testing.T) {
 		r := &recorder{TB: t}
 		r.run(func() {

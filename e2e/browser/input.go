@@ -41,8 +41,13 @@ func (p *Page) Click(selector string) {
 		}
 		at := Eval[[2]float64](p, found(selector, guardClick+`const r = el.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2];`))
 		p.do("click "+selector, chromedp.MouseClickXY(at[0], at[1]))
-		// In a document that the click has led to there is no guard, and no miss.
-		if missed := Eval[bool](p, `window.clickGuard?.() ?? false`); !missed {
+		// In a document that the click has led to there is no guard, and no miss; nor
+		// was it one where the document goes away before it has answered.
+		missed, err := evaluate[bool](p, `window.clickGuard?.() ?? false`)
+		if err != nil && !isGone(err) {
+			p.fatalf("click %s: did it miss: %v", selector, err)
+		}
+		if !missed {
 			return
 		}
 	}

@@ -127,13 +127,23 @@ func (p *Page) Before(script string) {
 // that throws ends the test.
 func Eval[T any](p *Page, expression string) T {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, actionTimeout)
-	defer cancel()
-	value, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
+	value, err := evaluate[T](p, expression)
 	if err != nil {
 		p.fatalf("evaluate %s: %v", shorten(expression), err)
 	}
 	return value
+}
+
+func evaluate[T any](p *Page, expression string) (T, error) {
+	ctx, cancel := context.WithTimeout(p.ctx, actionTimeout)
+	defer cancel()
+	return chromedp.Run(ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
+}
+
+// isGone tells whether a script failed as its document went away under it.
+func isGone(err error) bool {
+	var refused *cdproto.Error
+	return errors.As(err, &refused)
 }
 
 // waiter resolves when the condition holds or the time is up. It looks again
@@ -178,10 +188,9 @@ func (p *Page) waitFor(condition string, timeout time.Duration) error {
 			OK    bool   `json:"ok"`
 			Error string `json:"error"`
 		}](script, chromedp.EvalAwaitPromise))
-		var gone *cdproto.Error
 		switch {
-		case errors.As(err, &gone) && time.Now().Before(deadline):
-			continue // the document went away under the script: try the next one
+		case isGone(err) && time.Now().Before(deadline):
+			continue // try the next document
 		case err != nil:
 			return err
 		case result.OK:
