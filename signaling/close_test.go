@@ -67,14 +67,22 @@ func TestCloseFrameWithoutAnswer(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := newRig(t, Config{})
-			c, _ := r.join(r.room(), "Ada")
-			start := time.Now()
-			end(r, c)
-			eventually(t, "the server closes", func() bool { return r.Stats().Sockets == 0 })
-			if d := time.Since(start); d < linger/2 {
-				t.Errorf("closed after %v, want %v", d, linger)
+			const tries = 5 // a busy machine is late, but not always
+			var took time.Duration
+			for range tries {
+				r := newRig(t, Config{})
+				c, _ := r.join(r.room(), "Ada")
+				start := time.Now()
+				end(r, c)
+				eventually(t, "the server closes", func() bool { return r.Stats().Sockets == 0 })
+				if took = time.Since(start); took < linger/2 {
+					t.Fatalf("closed after %v, want %v", took, linger)
+				}
+				if took <= linger+slack {
+					return
+				}
 			}
+			t.Errorf("closed after %v the last time, and too late each time: want %v", took, linger)
 		})
 	}
 }

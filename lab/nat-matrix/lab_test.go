@@ -72,6 +72,11 @@ func TestTheTableIsTheKnownOne(t *testing.T) {
 				t.Errorf("%s: %g and %g pairs, want %v", fact, a, b, want)
 			}
 		}
+		// A busy machine crowds out one or two; more would be a table that only
+		// agrees because it was asked until it did.
+		if a, b := r.Fact("stun", "measured again"), r.Fact("turn", "measured again"); a > 3 || b > 3 {
+			t.Errorf("%g and %g pairs were measured again, want at most 3 of 36", a, b)
+		}
 	})
 }
 
